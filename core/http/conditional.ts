@@ -1,0 +1,233 @@
+/**
+ * Conditional requests (RFC 9110 §13) as a cache evaluates and makes them (RFC 9111 §4.3): the
+ * client's preconditions against a stored response, the validators to send upstream, what a 304 or
+ * a HEAD changes in what is stored, and what a 304 to the client carries.
+ *
+ * Invariant: a malformed date condition is ignored, a malformed tag matches nothing (it is compared
+ * as text), so that a doubt gives the whole response, never a wrong 304.
+ */
+import { parseHttpDate } from './date.ts';
+import { combined, first, hopByHop, type RawHeaders, trimWhitespace } from './headers.ts';
+
+/** An entity tag (RFC 9110 §8.8.3); `opaque` includes its quotes. */
+export type EntityTag = { readonly weak: boolean; readonly opaque: string };
+
+/** The stored response that a precondition is held against, and the request. */
+export type PreconditionInput = {
+  readonly method: string;
+  readonly requestHeaders: RawHeaders;
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+  /** Status of the stored response: only a 2xx has preconditions (RFC 9110 §13.2.1). */
+  readonly status: number;
+  readonly nowMs: number;
+  /** Date or time of receipt, which stands in for a missing Last-Modified (RFC 9111 §4.3.2). */
+  readonly dateMs?: number;
+};
+
+/** What the preconditions of a request make of an answer from the cache. */
+export type PreconditionOutcome = 'proceed' | 'not-modified' | 'precondition-failed';
+
+/** RFC 9110 §13.2.2, in its order, for a stored response. */
+export function evaluatePreconditions(input: PreconditionInput): PreconditionOutcome {
+  const { requestHeaders } = input;
+  if (!isConditional(requestHeaders)) return 'proceed';
+  if (input.status < 200 || input.status > 299) return 'proceed';
+  const ifMatch = combined(requestHeaders, 'if-match');
+  if (ifMatch !== undefined) {
+    if (!anyTagMatches(ifMatch, input.etag, strongMatch)) return 'precondition-failed';
+  } else if (isModifiedSince(input, 'if-unmodified-since') === true) {
+    return 'precondition-failed';
+  }
+  const isRead = input.method === 'GET' || input.method === 'HEAD';
+  const ifNoneMatch = combined(requestHeaders, 'if-none-match');
+  if (ifNoneMatch !== undefined) {
+    if (!anyTagMatches(ifNoneMatch, input.etag, weakMatch)) return 'proceed';
+    return isRead ? 'not-modified' : 'precondition-failed';
+  }
+  return isRead && isModifiedSince(input, 'if-modified-since') === false
+    ? 'not-modified'
+    : 'proceed';
+}
+
+/** Whether the request has a precondition (If-Range belongs to Range and is none). */
+export function isConditional(requestHeaders: RawHeaders): boolean {
+  for (let i = 0; i < requestHeaders.length; i += 2) {
+    const name = requestHeaders[i] ?? '';
+    // All four begin with "If-"; anything else costs no lower-casing.
+    if ((name.charCodeAt(0) | 0x20) !== 0x69 || name.charCodeAt(2) !== 0x2d) continue;
+    if (preconditions.has(name.toLowerCase())) return true;
+  }
+  return false;
+}
+
+/** A well-formed entity tag, or undefined. */
+export function parseEntityTag(text: string): EntityTag | undefined {
+  const weak = text.startsWith('W/');
+  const opaque = weak ? text.slice(2) : text;
+  if (opaque.length < 2 || opaque.charCodeAt(0) !== QUOTE) return undefined;
+  if (opaque.indexOf('"', 1) !== opaque.length - 1) return undefined;
+  for (let i = 1; i < opaque.length - 1; i++) {
+    const code = opaque.charCodeAt(i);
+    if (code <= 0x20 || code === 0x7f) return undefined;
+  }
+  return { weak, opaque };
+}
+
+/** RFC 9110 §8.8.3.2: the same, and neither of them weak. Takes tags as text. */
+export function strongMatch(a: string, b: string): boolean {
+  return a === b && !a.startsWith('W/');
+}
+
+/** RFC 9110 §8.8.3.2: the same but for the mark of weakness. Takes tags as text. */
+export function weakMatch(a: string, b: string): boolean {
+  return a === b || withoutWeakness(a) === withoutWeakness(b);
+}
+
+/**
+ * The conditional fields that ask whether a stored response is still good (RFC 9111 §4.3.1), as a flat
+ * list; empty when it has no validator. `otherEtags`: the tags of further variants that would do.
+ */
+export function validatorsOf(stored: RawHeaders, otherEtags: readonly string[] = []): string[] {
+  const fields: string[] = [];
+  const etag = first(stored, 'etag');
+  const tags = new Set(etag === undefined ? otherEtags : [etag, ...otherEtags]);
+  if (tags.size > 0) fields.push('If-None-Match', [...tags].join(', '));
+  const lastModified = first(stored, 'last-modified');
+  if (lastModified !== undefined) fields.push('If-Modified-Since', lastModified);
+  return fields;
+}
+
+/**
+ * The stored fields after a 304 or a HEAD (RFC 9111 §3.2): those that came replace all lines of their
+ * names, in the order that they came in; the rest stays. Not taken over: hop-by-hop fields, and those
+ * that describe the stored bytes. Age and Date are the new response's or nothing, because the age
+ * starts anew (§4.3.4). Set-Cookie is taken over only for a site that stores cookies.
+ */
+export function updateStoredHeaders(
+  stored: RawHeaders,
+  from304: RawHeaders,
+  setCookie: 'refuse' | 'strip' | 'store' = 'refuse',
+): string[] {
+  const ignored = hopByHop(from304);
+  const replaced = new Set<string>(['age', 'date']);
+  const added: string[] = [];
+  for (let i = 0; i + 1 < from304.length; i += 2) {
+    const name = from304[i] ?? '';
+    const lowerName = name.toLowerCase();
+    if (ignored.has(lowerName) || bodyBound.has(lowerName)) continue;
+    if (lowerName === 'set-cookie' && setCookie !== 'store') continue;
+    replaced.add(lowerName);
+    added.push(name, from304[i + 1] ?? '');
+  }
+  const updated: string[] = [];
+  for (let i = 0; i + 1 < stored.length; i += 2) {
+    const name = stored[i] ?? '';
+    if (!replaced.has(name.toLowerCase())) updated.push(name, stored[i + 1] ?? '');
+  }
+  updated.push(...added);
+  return updated;
+}
+
+/**
+ * The fields of a 304 made from a stored response (RFC 9110 §15.4.5): all but those that describe
+ * content that is not sent. More than the required ones go out, since a downstream cache updates its
+ * copy from them.
+ */
+export function notModifiedHeaders(stored: RawHeaders): string[] {
+  const fields: string[] = [];
+  for (let i = 0; i + 1 < stored.length; i += 2) {
+    const name = stored[i] ?? '';
+    if (!contentBound.has(name.toLowerCase())) fields.push(name, stored[i + 1] ?? '');
+  }
+  return fields;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+
+const preconditions: ReadonlySet<string> = new Set([
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+]);
+
+/** Fields that belong to the stored bytes, whatever a 304 says of its own (RFC 9111 §3.2). */
+const bodyBound: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'transfer-encoding',
+]);
+
+/** Fields that describe content, and have no business where there is none. */
+const contentBound: ReadonlySet<string> = new Set([
+  'accept-ranges',
+  'content-digest',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'digest',
+  'repr-digest',
+  'trailer',
+  'transfer-encoding',
+]);
+
+/**
+ * Whether the stored response was modified after the date of a condition; undefined when there is no
+ * such condition or it must be ignored (RFC 9110 §13.1.3, 13.1.4: no date, or several lines).
+ */
+function isModifiedSince(
+  input: PreconditionInput,
+  field: 'if-modified-since' | 'if-unmodified-since',
+): boolean | undefined {
+  const text = combined(input.requestHeaders, field);
+  if (text === undefined) return undefined;
+  const sinceMs = parseHttpDate(text, input.nowMs);
+  if (sinceMs === undefined) return undefined;
+  if (text === input.lastModified) return false;
+  const modifiedMs =
+    input.lastModified === undefined
+      ? input.dateMs
+      : parseHttpDate(input.lastModified, input.nowMs);
+  return modifiedMs === undefined ? undefined : modifiedMs > sinceMs;
+}
+
+/** Whether a list of tags (RFC 9110 §13.1.1, 13.1.2) or `*` holds one that matches. */
+function anyTagMatches(
+  list: string,
+  etag: string | undefined,
+  matches: (a: string, b: string) => boolean,
+): boolean {
+  if (trimWhitespace(list) === '*') return true;
+  if (etag === undefined) return false;
+  // By far the most common request repeats the one tag that it was given.
+  if (list === etag) return matches(list, etag);
+  let start = 0;
+  while (start < list.length) {
+    const end = endOfTag(list, start);
+    if (matches(trimWhitespace(list.slice(start, end)), etag)) return true;
+    start = end + 1;
+  }
+  return false;
+}
+
+/** The index of the comma that ends the tag, or the length. A backslash escapes nothing in a tag. */
+function endOfTag(list: string, start: number): number {
+  let isQuoted = false;
+  for (let i = start; i < list.length; i++) {
+    const code = list.charCodeAt(i);
+    if (code === QUOTE) isQuoted = !isQuoted;
+    else if (code === COMMA && !isQuoted) return i;
+  }
+  return list.length;
+}
+
+function withoutWeakness(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag;
+}

@@ -1,0 +1,68 @@
+/**
+ * Surrogate tags: the names by which a purge finds responses. From Surrogate-Key and Cache-Tag
+ * (separated by spaces or commas) and Cache-Groups (RFC 9875, a structured list of strings); one
+ * name space, compared byte for byte.
+ *
+ * Invariant: bounded. A response with more or longer tags is told (`dropped`), so that the caller can
+ * refuse to store what a purge might miss.
+ */
+import { combined, headerValues, type RawHeaders } from './headers.ts';
+import { parseStructuredList } from './structured.ts';
+
+/** The tags of a response, each once, and how many were over a bound. */
+export type SurrogateTags = { readonly tags: readonly string[]; readonly dropped: number };
+
+/** Most tags of one response. */
+export const MAX_TAGS = 1000;
+/** Longest tag. */
+export const MAX_TAG_BYTES = 1024;
+
+/** Lower-case names of the fields that carry tags; not for clients without a debug token. */
+export const tagFieldNames: ReadonlySet<string> = new Set([
+  'surrogate-key',
+  'cache-tag',
+  'cache-groups',
+]);
+
+/** The tags that a response's fields give it. A Cache-Groups that breaks its grammar gives none. */
+export function surrogateTags(raw: RawHeaders): SurrogateTags {
+  const found = new Set<string>();
+  let dropped = 0;
+  const add = (tag: string) => {
+    if (found.has(tag)) return;
+    if (tag.length > MAX_TAG_BYTES || found.size >= MAX_TAGS) dropped++;
+    else found.add(tag);
+  };
+  for (const name of ['surrogate-key', 'cache-tag']) {
+    for (const value of headerValues(raw, name)) splitTags(value, add);
+  }
+  for (const group of cacheGroups(raw)) add(group);
+  return found.size === 0 && dropped === 0 ? noTags : { tags: [...found], dropped };
+}
+
+const noTags: SurrogateTags = { tags: [], dropped: 0 };
+
+/** Calls `add` for each run of characters between spaces, tabs and commas. */
+function splitTags(value: string, add: (tag: string) => void): void {
+  let start = 0;
+  for (let i = 0; i <= value.length; i++) {
+    const code = value.charCodeAt(i);
+    const isSeparator = i === value.length || code === 0x20 || code === 0x2c || code === 0x09;
+    if (!isSeparator) continue;
+    if (i > start) add(value.slice(start, i));
+    start = i + 1;
+  }
+}
+
+/** RFC 9875 §2: members that are no String make the whole field be ignored; parameters mean nothing. */
+function cacheGroups(raw: RawHeaders): string[] {
+  const value = combined(raw, 'cache-groups');
+  const list = value === undefined ? undefined : parseStructuredList(value);
+  if (list === undefined) return [];
+  const groups: string[] = [];
+  for (const [item] of list) {
+    if (typeof item !== 'string') return [];
+    if (item !== '') groups.push(item);
+  }
+  return groups;
+}

@@ -1,0 +1,136 @@
+/**
+ * Which request fields select a stored response (RFC 9111 §4.1), and a text that is equal exactly for
+ * the requests that select the same one. Values are normalised only where the syntax says that nothing
+ * is lost: whitespace and lines of lists everywhere, codings and languages by their own rules.
+ *
+ * Invariant: an absent field and an empty one give different keys. Accept-Encoding is reduced to
+ * the codings that are supported, so the request that goes upstream must carry the reduced value
+ * (`canonicalAcceptEncoding`): otherwise a coding that is not in the key could choose the answer.
+ */
+import { combined, headerValues, type RawHeaders, splitList, trimWhitespace } from './headers.ts';
+
+/** Lower-case names, sorted, each once; '*' when any member is '*'. */
+export function varyFields(responseHeaders: RawHeaders): string[] | '*' {
+  const values = headerValues(responseHeaders, 'vary');
+  if (values.length === 0) return [];
+  const names = new Set<string>();
+  for (const value of values) {
+    for (const member of splitList(value)) {
+      if (member === '*') return '*';
+      names.add(member.toLowerCase());
+    }
+  }
+  return [...names].sort();
+}
+
+/** The secondary key of a request for these fields (lower case, in the order of `varyFields`). */
+export function variantKey(fields: readonly string[], requestHeaders: RawHeaders): string {
+  let key = '';
+  for (const field of fields) {
+    // A field value holds no line feed and a name no colon, so this is unambiguous.
+    const value = normalisedField(field, requestHeaders);
+    key += value === undefined ? `${field}\n` : `${field}:${value}\n`;
+  }
+  return key;
+}
+
+/**
+ * Accept-Encoding as one of few texts: the supported codings that the client accepts, sorted, with
+ * 'identity;q=0' when it refuses the plain form. Absent stays undefined; '' accepts only identity.
+ */
+export function canonicalAcceptEncoding(requestHeaders: RawHeaders): string | undefined {
+  const value = combined(requestHeaders, 'accept-encoding');
+  return value === undefined ? undefined : encodings(value);
+}
+
+/** The codings that variants are told apart by. `deflate` is left out: browsers read it differently. */
+export const supportedCodings: readonly string[] = ['br', 'gzip', 'zstd'];
+
+function normalisedField(field: string, requestHeaders: RawHeaders): string | undefined {
+  const value = combined(requestHeaders, field);
+  if (value === undefined) return undefined;
+  if (field === 'accept-encoding') return encodings(value);
+  if (field === 'accept-language') return languages(value);
+  if (notLists.has(field)) return trimWhitespace(value);
+  return value.includes(',') ? splitList(value).join(',') : trimWhitespace(value);
+}
+
+/** Fields in which a comma separates nothing. */
+const notLists: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'host',
+  'origin',
+  'referer',
+  'user-agent',
+]);
+
+/** RFC 9110 §12.5.3. Weights above zero are dropped: the origin chooses among what is acceptable. */
+function computeEncodings(value: string): string {
+  const accepted = new Map<string, boolean>();
+  for (const member of splitList(value)) {
+    const { token, weight } = weighted(member);
+    const coding = token === 'x-gzip' ? 'gzip' : token;
+    if (!accepted.has(coding)) accepted.set(coding, weight > 0);
+  }
+  const others = accepted.get('*');
+  const kept = supportedCodings.filter((coding) => accepted.get(coding) ?? others ?? false);
+  if (accepted.get('identity') === false || (others === false && !accepted.has('identity'))) {
+    kept.push('identity;q=0');
+  }
+  return kept.join(', ');
+}
+
+/** RFC 9110 §12.5.4: lower case, highest weight first, and at the same weight by name. */
+function computeLanguages(value: string): string {
+  const ranges = splitList(value).map(weighted);
+  ranges.sort((a, b) => b.weight - a.weight || (a.token < b.token ? -1 : 1));
+  return ranges
+    .map(({ token, weight }) => (weight === 1 ? token : `${token};q=${weight}`))
+    .join(',');
+}
+
+/** A list member with its weight (RFC 9110 §12.4.2); a weight that is none counts as 1. */
+function weighted(member: string): { token: string; weight: number } {
+  const semicolon = member.indexOf(';');
+  if (semicolon === -1) return { token: member.toLowerCase(), weight: 1 };
+  const token = trimWhitespace(member.slice(0, semicolon)).toLowerCase();
+  const parameter = trimWhitespace(member.slice(semicolon + 1)).toLowerCase();
+  if (!parameter.startsWith('q=')) return { token: `${token};${parameter}`, weight: 1 };
+  return { token, weight: parseWeight(parameter.slice(2)) ?? 1 };
+}
+
+/** qvalue: 0 or 1 with at most three digits after the dot, from 0 to 1. */
+export function parseWeight(text: string): number | undefined {
+  if (text.length === 0 || text.length > 5) return undefined;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (i === 1 ? code !== 0x2e : code < 0x30 || code > 0x39) return undefined;
+  }
+  const weight = Number(text);
+  return weight <= 1 ? weight : undefined;
+}
+
+const encodings = memoised(computeEncodings);
+const languages = memoised(computeLanguages);
+
+/**
+ * The same function with its recent answers remembered: clients send a handful of different values,
+ * and a hit should not parse them again. Forgets everything when full, which keeps it bounded and
+ * without bookkeeping; long values are computed each time, so that nobody fills it with megabytes.
+ */
+function memoised(compute: (value: string) => string): (value: string) => string {
+  const MAX_ENTRIES = 512;
+  const MAX_LENGTH = 256;
+  const known = new Map<string, string>();
+  return (value) => {
+    const remembered = known.get(value);
+    if (remembered !== undefined) return remembered;
+    const result = compute(value);
+    if (value.length <= MAX_LENGTH) {
+      if (known.size >= MAX_ENTRIES) known.clear();
+      known.set(value, result);
+    }
+    return result;
+  };
+}
