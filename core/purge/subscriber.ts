@@ -1,0 +1,181 @@
+/**
+ * The node's side of the purge protocol (DESIGN section 4): follows the journal from the node's position, hands entries on
+ * in order, and acknowledges what the node says it has applied. The caching node makes entries durable and tells its workers.
+ *
+ * Invariants: `apply` and `reset` never overlap; entries reach `apply` in order, without gaps, hashes checked; an
+ * acknowledgement is sent only after `apply` has resolved, and carries `position()`; whatever does not fit is asked for again.
+ */
+import type { Clock, Random } from '../runtime/deps.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { TopologyWithSecret } from '../topology/secret-file.ts';
+import { type AppendCommand, type AppendOutcome, createAppendRequests } from './append-requests.ts';
+import { createApplyPump } from './apply-pump.ts';
+import type { DownMessage, JournalEntry, NodeHealth, Position } from './command.ts';
+import { takeIn } from './intake.ts';
+import { createReadiness } from './readiness.ts';
+import { openNodeStream, type RequestKind, type StreamNode } from './stream.ts';
+import { createSubscriberMetrics, type SubscriberMetrics } from './subscriber-metrics.ts';
+
+export interface SubscriberDeps {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  metrics: Metrics;
+}
+
+export interface SubscriberOptions {
+  topology: TopologyWithSecret;
+  node: StreamNode;
+  instance: string;
+  wantsView: boolean;
+  /** What ALL workers and the disk have applied; null: the node holds nothing. Must survive a restart of the node. */
+  position(): Position | null;
+  /**
+   * Applies the next entries: resolves when they are durable AND every worker has them; `position()` is then the last one.
+   * Must not apply again what is at or below `position()`. A rejection is counted and tried again.
+   */
+  apply(entries: readonly JournalEntry[]): Promise<void>;
+  /** Everything held, flights included, counts as hard-purged, durably; the node continues from `position`. */
+  reset(position: Position, reason: string): Promise<void>;
+  health(): NodeHealth;
+  onRequest(what: RequestKind, body: unknown): Promise<unknown>;
+  onView?(view: Extract<DownMessage, { type: 'view' }>): void;
+  topologyHash?: () => string;
+}
+
+export interface Subscriber {
+  /** Whether the node has reached the head that purge-api announced; before that it is not ready. */
+  caughtUp(): boolean;
+  /** Calls `listener` each time `caughtUp()` becomes true; at once when it is. */
+  onCaughtUp(listener: () => void): void;
+  isConnected(): boolean;
+  /** The newest head that purge-api told of; undefined before the first contact. */
+  head(): Position | undefined;
+  /** Appends a purge that arrived at this node. Default timeout 5 s. */
+  append(command: AppendCommand, timeoutMs?: number): Promise<AppendOutcome>;
+  /** Reports how many stored responses an entry matched. May come long after `apply`. */
+  matched(seq: number, responses: number): void;
+  /** Tells purge-api of a change of health at once. */
+  renewNow(): void;
+  /** Says goodbye, ends the stream, and waits for the `apply` in progress. */
+  stop(): Promise<void>;
+}
+
+const defaultAppendTimeoutMs = 5000;
+
+/** Opens the node's stream and follows the journal until `stop`. */
+export function createSubscriber(deps: SubscriberDeps, options: SubscriberOptions): Subscriber {
+  let head: Position | undefined;
+  const readiness = createReadiness(deps.clock, options.topology.leaseMs);
+  const counts = createSubscriberMetrics(deps.metrics, {
+    position: options.position,
+    head: () => head,
+    isConnected: () => stream.isConnected(),
+  });
+  const follower = createFollower(deps, options, {
+    counts,
+    onMoved(position) {
+      stream.send({ type: 'ack', position, appliedAtMs: deps.clock.nowMs() });
+      readiness.moved(position);
+    },
+    askAgain: (reason) => stream.reconnect(`asking again: ${reason}`),
+  });
+  const stream = openNodeStream(deps, {
+    ...options,
+    onDisconnected() {
+      readiness.disconnected();
+      appends.abandon();
+    },
+    onMessage(message) {
+      if (message.type === 'welcome') {
+        head = message.head;
+        readiness.welcomed(message.head, message.resume === 'reset', options.position());
+        if (message.resume === 'reset') follower.reset(message.head, message.reason ?? 'told to');
+      } else if (message.type === 'entries') {
+        head = message.head;
+        follower.receive(message);
+      } else if (message.type === 'view') options.onView?.(message);
+      else if (message.type === 'appended') appends.settle(message);
+    },
+  });
+  const appends = createAppendRequests(deps, stream.send);
+  return {
+    caughtUp: readiness.isReached,
+    onCaughtUp: readiness.onReached,
+    isConnected: stream.isConnected,
+    head: () => head,
+    append: (command, timeoutMs = defaultAppendTimeoutMs) => appends.append(command, timeoutMs),
+    matched: (seq, responses) => void stream.send({ type: 'matched', seq, responses }),
+    renewNow: stream.renewNow,
+    async stop() {
+      stream.stop();
+      appends.abandon();
+      await follower.stop();
+    },
+  };
+}
+
+interface Follower {
+  receive(message: Extract<DownMessage, { type: 'entries' }>): void;
+  reset(position: Position, reason: string): void;
+  stop(): Promise<void>;
+}
+
+/** Keeps the order: what has been received, what waits to be applied, and when to ask again. */
+function createFollower(
+  deps: SubscriberDeps,
+  options: SubscriberOptions,
+  upwards: {
+    counts: SubscriberMetrics;
+    onMoved(position: Position): void;
+    askAgain(reason: string): void;
+  },
+): Follower {
+  const { counts } = upwards;
+  /** The last entry received. Null: a node that holds nothing, and waits to be told where to begin. */
+  let received = options.position();
+  let hasOverflowed = false;
+  const askAgain = (reason: string) => {
+    counts.resynced(reason);
+    upwards.askAgain(reason);
+  };
+  const pump = createApplyPump(deps, {
+    ...options,
+    async reset(position, reason) {
+      await options.reset(position, reason);
+      counts.reset();
+    },
+    onMoved(applied) {
+      counts.applied(applied);
+      const position = options.position();
+      if (position) upwards.onMoved(position);
+    },
+    onFailure: counts.applyFailed,
+    onIdle() {
+      if (!hasOverflowed) return;
+      hasOverflowed = false;
+      askAgain('overflow');
+    },
+  });
+  return {
+    receive({ identity, entries }) {
+      if (!received || hasOverflowed) return;
+      const taken = takeIn(received, identity, entries);
+      for (const entry of taken.accepted) {
+        // Nothing is lost when there is no room: `received` stays, and the rest is asked for when there is.
+        hasOverflowed = !pump.push(entry);
+        if (hasOverflowed) return;
+        received = { identity, seq: entry.seq, hash: entry.hash };
+      }
+      // What waits to be applied stays; the stream begins again after the last applied entry, and duplicates are ignored.
+      if (taken.problem) askAgain(taken.problem);
+    },
+    reset(position, reason) {
+      received = position;
+      hasOverflowed = false;
+      pump.reset(position, reason);
+    },
+    stop: pump.stop,
+  };
+}
