@@ -1,0 +1,102 @@
+/**
+ * What arrives at a server's port, classified: something to answer, something to reject with a code, or something that
+ * must get no answer at all. Never throws.
+ *
+ * Invariant: a response (QR = 1) is never answered, so that two servers can not be made to talk to each other for ever.
+ */
+import { WireError, type WireReader } from './buffer.ts';
+import type { ClientSubnet, EdnsHead } from './edns.ts';
+import {
+  type Header,
+  opcodes,
+  type Question,
+  rcodes,
+  readHeader,
+  readQuestion,
+  readSections,
+  type SectionCounts,
+} from './message.ts';
+
+/** Queries carry OPT, perhaps TSIG and the SOA of IXFR; a query with more records than this is no query. */
+const maxRecords = 8;
+const headerBytes = 12;
+
+export interface QueryEdns extends EdnsHead {
+  clientSubnet?: ClientSubnet;
+}
+
+export interface Query {
+  id: number;
+  recursionDesired: boolean;
+  question: Question;
+  edns?: QueryEdns;
+}
+
+/** What can be repeated to the sender of a query that is rejected. */
+export interface Rejected {
+  id: number;
+  opcode: number;
+  recursionDesired: boolean;
+  question?: Question;
+  /** Present when the query had an OPT that could be read: then the answer has one too (RFC 6891 §7). */
+  edns?: EdnsHead;
+  rcode: number;
+}
+
+export type Incoming =
+  | { kind: 'query'; query: Query }
+  | { kind: 'reject'; rejected: Rejected; why: string }
+  | { kind: 'silence'; why: 'short' | 'response' };
+
+/** Classifies the bytes of one datagram or one framed TCP message. */
+export function decodeQuery(bytes: Buffer): Incoming {
+  if (bytes.length < headerBytes) return { kind: 'silence', why: 'short' };
+  const reader: WireReader = { bytes, at: 0, end: bytes.length };
+  const { header, counts } = readHeader(reader);
+  if (header.isResponse) return { kind: 'silence', why: 'response' };
+  const rejected: Rejected = {
+    id: header.id,
+    opcode: header.opcode,
+    recursionDesired: header.recursionDesired,
+    rcode: rcodes.FORMERR,
+  };
+  if (header.opcode !== opcodes.query) {
+    return { kind: 'reject', rejected: { ...rejected, rcode: rcodes.NOTIMP }, why: 'opcode' };
+  }
+  try {
+    return readQuery(reader, header, counts, rejected);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { kind: 'reject', rejected, why: error.message };
+  }
+}
+
+/** Fills `rejected` as it goes, so that a rejection repeats all that was understood. Throws WireError. */
+function readQuery(
+  reader: WireReader,
+  header: Header,
+  counts: SectionCounts,
+  rejected: Rejected,
+): Incoming {
+  // RFC 9619 §4: exactly one question.
+  if (counts.questions !== 1) throw new WireError(`${counts.questions} questions`);
+  if (counts.answers + counts.authorities + counts.additionals > maxRecords) {
+    throw new WireError('too many records for a query');
+  }
+  const question = readQuestion(reader);
+  rejected.question = question;
+  const { opt } = readSections(reader, counts);
+  const query: Query = { id: header.id, recursionDesired: header.recursionDesired, question };
+  if (!opt) return { kind: 'query', query };
+  rejected.edns = opt.head;
+  if (opt.version !== 0) {
+    // RFC 6891 §6.1.3: an unknown version is answered with the highest known one; its options mean nothing to us.
+    return { kind: 'reject', rejected: { ...rejected, rcode: rcodes.BADVERS }, why: 'version' };
+  }
+  const { clientSubnet } = opt.readOptions();
+  if (clientSubnet && clientSubnet.scopePrefixLength !== 0) {
+    throw new WireError('a scope in a query'); // RFC 7871 §6: "MUST be set to 0"
+  }
+  query.edns = clientSubnet ? { ...opt.head, clientSubnet } : opt.head;
+  return { kind: 'query', query };
+}
