@@ -30,7 +30,7 @@ export type Freshness = {
   readonly staleIfErrorSeconds: number;
   /**
    * Never stale beyond the two windows above, not even to a client's max-stale or with the upstream
-   * unreachable (§4.2.4, 5.2.2.2, 5.2.2.8, 5.2.2.10).
+   * unreachable (§4.2.4): must-revalidate, proxy-revalidate, s-maxage or no-cache was said.
    */
   readonly mustRevalidate: boolean;
   /** Never without validation, fresh or not (§5.2.2.4). */
