@@ -3,9 +3,11 @@
  * the requests that select the same one. Values are normalised only where the syntax says that nothing
  * is lost: whitespace and lines of lists everywhere, codings and languages by their own rules.
  *
- * Invariant: an absent field and an empty one give different keys. Accept-Encoding is reduced to
- * the codings that are supported, so the request that goes upstream must carry the reduced value
- * (`canonicalAcceptEncoding`): otherwise a coding that is not in the key could choose the answer.
+ * Invariants: an absent field and an empty one give different keys; whatever of the request could
+ * choose the answer is in the key. So codings that we do not know stay in it: a key without `deflate`
+ * would give one client's deflated answer to clients that cannot read it. Few variants come from
+ * asking upstream for few: a node that puts `canonicalAcceptEncoding` into the request before it
+ * looks up and forwards has a handful of them, and its keys follow by themselves.
  */
 import { combined, headerValues, type RawHeaders, splitList, trimWhitespace } from './headers.ts';
 
@@ -40,16 +42,16 @@ export function variantKey(fields: readonly string[], requestHeaders: RawHeaders
  */
 export function canonicalAcceptEncoding(requestHeaders: RawHeaders): string | undefined {
   const value = combined(requestHeaders, 'accept-encoding');
-  return value === undefined ? undefined : encodings(value);
+  return value === undefined ? undefined : canonicalCodings(value);
 }
 
-/** The codings that variants are told apart by. `deflate` is left out: browsers read it differently. */
+/** The codings that are asked for upstream. `deflate` is left out: clients read it in two ways. */
 export const supportedCodings: readonly string[] = ['br', 'gzip', 'zstd'];
 
 function normalisedField(field: string, requestHeaders: RawHeaders): string | undefined {
   const value = combined(requestHeaders, field);
   if (value === undefined) return undefined;
-  if (field === 'accept-encoding') return encodings(value);
+  if (field === 'accept-encoding') return codingKey(value);
   if (field === 'accept-language') return languages(value);
   if (notLists.has(field)) return trimWhitespace(value);
   return value.includes(',') ? splitList(value).join(',') : trimWhitespace(value);
@@ -65,21 +67,45 @@ const notLists: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
-/** RFC 9110 §12.5.3. Weights above zero are dropped: the origin chooses among what is acceptable. */
-function computeEncodings(value: string): string {
+/** What is said of each coding of Accept-Encoding (RFC 9110 §12.5.3): the first word counts. */
+function codingsOf(value: string): Map<string, boolean> {
   const accepted = new Map<string, boolean>();
   for (const member of splitList(value)) {
     const { token, weight } = weighted(member);
     const coding = token === 'x-gzip' ? 'gzip' : token;
     if (!accepted.has(coding)) accepted.set(coding, weight > 0);
   }
-  const others = accepted.get('*');
-  const kept = supportedCodings.filter((coding) => accepted.get(coding) ?? others ?? false);
-  if (accepted.get('identity') === false || (others === false && !accepted.has('identity'))) {
-    kept.push('identity;q=0');
-  }
+  return accepted;
+}
+
+function refusesIdentity(accepted: ReadonlyMap<string, boolean>): boolean {
+  return (accepted.get('identity') ?? accepted.get('*') ?? true) === false;
+}
+
+/** Weights above zero are dropped: the origin chooses among what is acceptable. */
+function computeCanonicalCodings(value: string): string {
+  const accepted = codingsOf(value);
+  const others = accepted.get('*') ?? false;
+  const kept = supportedCodings.filter((coding) => accepted.get(coding) ?? others);
+  if (refusesIdentity(accepted)) kept.push(NO_IDENTITY);
   return kept.join(', ');
 }
+
+/** The accepted codings, sorted; the refused ones only where `*` would accept them. */
+function computeCodingKey(value: string): string {
+  const accepted = codingsOf(value);
+  const hasOthers = accepted.get('*') ?? false;
+  const kept: string[] = [];
+  for (const [coding, isAccepted] of accepted) {
+    if (coding === 'identity') continue;
+    if (isAccepted) kept.push(coding);
+    else if (hasOthers) kept.push(`${coding};q=0`);
+  }
+  if (refusesIdentity(accepted)) kept.push(NO_IDENTITY);
+  return kept.sort().join(',');
+}
+
+const NO_IDENTITY = 'identity;q=0';
 
 /** RFC 9110 §12.5.4: lower case, highest weight first, and at the same weight by name. */
 function computeLanguages(value: string): string {
@@ -111,7 +137,8 @@ export function parseWeight(text: string): number | undefined {
   return weight <= 1 ? weight : undefined;
 }
 
-const encodings = memoised(computeEncodings);
+const canonicalCodings = memoised(computeCanonicalCodings);
+const codingKey = memoised(computeCodingKey);
 const languages = memoised(computeLanguages);
 
 /**

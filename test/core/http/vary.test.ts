@@ -45,12 +45,6 @@ describe('requests that select the same response', () => {
       ['Accept-Encoding', 'BR;q=0.5,GZIP;q=1.0'],
     ],
     [
-      'codings that are not supported',
-      'accept-encoding',
-      ['Accept-Encoding', 'gzip'],
-      ['Accept-Encoding', 'gzip, deflate, sdch'],
-    ],
-    [
       'x-gzip is gzip',
       'accept-encoding',
       ['Accept-Encoding', 'gzip'],
@@ -99,6 +93,24 @@ describe('requests that do not', () => {
       'cookie',
       ['Cookie', 'a=1,2'],
       ['Cookie', 'a=1, 2'],
+    ],
+    [
+      'a coding that is not supported, which may have chosen the answer',
+      'accept-encoding',
+      ['Accept-Encoding', 'deflate'],
+      ['Accept-Encoding', 'identity'],
+    ],
+    [
+      'any coding and the supported ones',
+      'accept-encoding',
+      ['Accept-Encoding', '*'],
+      ['Accept-Encoding', 'gzip, br, zstd'],
+    ],
+    [
+      'a coding refused beside any other',
+      'accept-encoding',
+      ['Accept-Encoding', '*'],
+      ['Accept-Encoding', '*, gzip;q=0'],
     ],
     ['another coding', 'accept-encoding', ['Accept-Encoding', 'gzip'], ['Accept-Encoding', 'br']],
     [
@@ -177,6 +189,15 @@ describe('Accept-Encoding in canonical form (RFC 9110 §12.5.3)', () => {
         assert.equal(canonicalAcceptEncoding(['Accept-Encoding', once]), once);
       }),
     );
+  });
+
+  it('makes the requests that carry it have one key', () => {
+    const keyOf = (value: string) => {
+      const canonical = canonicalAcceptEncoding(['Accept-Encoding', value]) ?? '';
+      return variantKey(['accept-encoding'], ['Accept-Encoding', canonical]);
+    };
+    assert.equal(keyOf('gzip, deflate, sdch'), keyOf('gzip'));
+    assert.equal(keyOf('*'), keyOf('gzip, br, zstd'));
   });
 
   it('remembers answers within a bound and stays right beyond it', () => {
