@@ -1,0 +1,40 @@
+/**
+ * Fields that only our own tiers speak to each other: everything named `breakwater-…`. They travel between authenticated
+ * peers; a client or an origin that sends one is not listened to.
+ */
+import type { RawHeaders } from '../http/headers.ts';
+
+const PREFIX = 'breakwater-';
+
+/** Whether the name, in any case, is one of ours. */
+export function isTierField(name: string): boolean {
+  return name.length >= PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
+}
+
+/** A copy without tier fields; the same list when there are none. */
+export function withoutTierFields(raw: RawHeaders): RawHeaders {
+  return hasTierField(raw) ? splitTierFields(raw).headers : raw;
+}
+
+/** Tier fields by lower-case name (the last one of a name counts), and everything else in its order. */
+export function splitTierFields(raw: RawHeaders): {
+  headers: string[];
+  tierHeaders: Map<string, string>;
+} {
+  const headers: string[] = [];
+  const tierHeaders = new Map<string, string>();
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    const value = raw[i + 1] ?? '';
+    if (isTierField(name)) tierHeaders.set(name.toLowerCase(), value);
+    else headers.push(name, value);
+  }
+  return { headers, tierHeaders };
+}
+
+function hasTierField(raw: RawHeaders): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (isTierField(raw[i] ?? '')) return true;
+  }
+  return false;
+}
