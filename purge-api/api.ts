@@ -1,0 +1,261 @@
+/**
+ * The HTTP API (DESIGN section 2): every route, who may use it, and every error as a problem. What a purge means is decided
+ * in `parse-purge.ts`, what becomes of it in `purges.ts`.
+ *
+ * Invariants: without a token nothing is told but the OpenAPI document and that the process lives; a caller sees and purges
+ * only what lies within the hosts of its token; bodies are bounded before they are read.
+ */
+import { createHash } from 'node:crypto';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Position } from '../core/purge/command.ts';
+import type { Log } from '../core/runtime/log.ts';
+import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import { parseDurationMs } from '../core/topology/units.ts';
+import { type Caller, mayUse, outsideOf } from './auth.ts';
+import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
+import type { PurgeMetrics } from './metrics.ts';
+import type { NodeRecord } from './node-registry.ts';
+import { describeRoutes } from './openapi.ts';
+import { describeSelector, parsePurge } from './parse-purge.ts';
+import { presentEntry, presentNode, presentPurge } from './present.ts';
+import { type ProblemCode, problemResponse } from './problem.ts';
+import type { Purges, Submitted } from './purges.ts';
+import { readJsonBody } from './read-body.ts';
+
+export interface ApiDeps {
+  log: Log;
+  metrics: PurgeMetrics;
+  journal: Journal;
+  purges: Purges;
+  /** The configuration in force. */
+  topology(): TopologyWithSecret;
+  authenticate(authorization: string | undefined): Caller | undefined;
+  /** Every node, purge-api included. */
+  nodes(): readonly NodeRecord[];
+  /** Asks every node, and purge-api itself, to read its file again. */
+  reload(): Promise<ReloadOutcome>;
+}
+
+export interface ReloadAnswer {
+  node: string;
+  ok: boolean;
+  applied: string[];
+  refused: string[];
+  problem?: string;
+}
+
+export type ReloadOutcome =
+  | { ok: true; nodes: ReloadAnswer[] }
+  /** Purge-api's own file is wrong; no node was asked. */
+  | { ok: false; problem: string };
+
+type Environment = { Variables: { caller: Caller } };
+type ApiContext = Context<Environment>;
+
+const maxWaitMs = 60_000;
+const maxPageEntries = 1000;
+const defaultPageEntries = 100;
+const maxPageBytes = 4 * 2 ** 20;
+
+const allowedMethods = {
+  '/v1/purges': 'POST',
+  '/v1/purges/:id': 'GET, HEAD',
+  '/v1/nodes': 'GET, HEAD',
+  '/v1/journal': 'GET, HEAD',
+  '/v1/reload': 'POST',
+  '/openapi.json': 'GET, HEAD',
+  '/healthz': 'GET, HEAD',
+} as const;
+
+/** Creates the app. It answers every request, whatever happens inside. */
+export function createApi(deps: ApiDeps): OpenAPIHono<Environment> {
+  const app = new OpenAPIHono<Environment>();
+  app.get('/healthz', (context) => context.text('ok\n'));
+  app.get('/openapi.json', (context) =>
+    context.json(
+      app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: { title: 'Breakwater purge API', version: '1' },
+      }),
+    ),
+  );
+  app.use('/v1/*', async (context, next) => {
+    const caller = deps.authenticate(context.req.header('authorization'));
+    if (!caller) return unauthorized(deps);
+    context.set('caller', caller);
+    return next();
+  });
+  app.post('/v1/purges', (context) => postPurge(deps, context));
+  app.get('/v1/purges/:id', (context) => getPurge(deps, context));
+  app.get('/v1/nodes', (context) => getNodes(deps, context));
+  app.get('/v1/journal', (context) => getJournal(deps, context));
+  app.post('/v1/reload', (context) => postReload(deps, context));
+  for (const [path, allow] of Object.entries(allowedMethods)) {
+    app.all(path, ({ req }) => {
+      const detail = `${req.path} takes ${allow}, not ${req.method}`;
+      return problemResponse('method-not-allowed', detail, { headers: { allow } });
+    });
+  }
+  app.notFound(({ req }) => problemResponse('not-found', `there is no ${req.path}`));
+  app.onError((error) => {
+    deps.log.error({ err: error }, 'a request failed');
+    return problemResponse('internal-error', 'see the log of purge-api');
+  });
+  describeRoutes(app as unknown as OpenAPIHono);
+  return app;
+}
+
+function unauthorized({ metrics }: ApiDeps): Response {
+  metrics.request('unauthorized');
+  const detail = 'send "Authorization: Bearer TOKEN" with a token of the configuration';
+  return problemResponse('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } });
+}
+
+async function postPurge(deps: ApiDeps, context: ApiContext): Promise<Response> {
+  const refuse = (code: ProblemCode, detail: string, extra = {}) => {
+    deps.metrics.request(code);
+    return problemResponse(code, detail, extra);
+  };
+  const caller = context.get('caller');
+  const body = await readJsonBody(context.req.raw);
+  if (!body.ok) return refuse(body.code, body.detail);
+  const parsed = parsePurge(body.value, hostsOf(deps.topology()));
+  if (!parsed.ok) {
+    const [first] = parsed.problems;
+    const detail = [first?.path, first?.message].filter(Boolean).join(': ');
+    return refuse('invalid-purge', detail, { problems: parsed.problems });
+  }
+  const [outside] = outsideOf(caller.hosts, parsed.selectors);
+  if (outside) {
+    const detail = `${describeSelector(outside)} is not of ${caller.hosts.join(', ')}`;
+    return refuse('forbidden-host', detail);
+  }
+  const waitMs = waitOf(context);
+  if (waitMs === undefined) return refuse('invalid-parameter', waitProblem);
+  const { soft, selectors } = parsed;
+  const command: PurgeCommand = { soft, selectors, scope: caller.hosts, by: caller.name };
+  const idempotency = idempotencyOf(context, command);
+  if (idempotency === 'invalid') return refuse('invalid-parameter', keyProblem);
+  const submitted = await deps.purges.submit(command, idempotency);
+  if (submitted.kind !== 'accepted') return refuseSubmitted(submitted, refuse);
+  deps.metrics.request('accepted');
+  return answerPurge(deps, context, submitted.recorded, waitMs);
+}
+
+function refuseSubmitted(
+  submitted: Exclude<Submitted, { kind: 'accepted' }>,
+  refuse: (code: ProblemCode, detail: string, extra?: object) => Response,
+): Response {
+  if (submitted.kind === 'conflict') {
+    return refuse('idempotency-conflict', 'the same key came with another body before');
+  }
+  if (submitted.kind === 'failed') return refuse('journal-unavailable', submitted.problem);
+  const seconds = String(Math.ceil(submitted.retryAfterMs / 1000));
+  const detail = `purge-api has just started and waits for the positions of ${submitted.waitingFor.join(', ')}`;
+  return refuse('starting', detail, { headers: { 'retry-after': seconds } });
+}
+
+async function getPurge(deps: ApiDeps, context: ApiContext): Promise<Response> {
+  const waitMs = waitOf(context);
+  if (waitMs === undefined) return problemResponse('invalid-parameter', waitProblem);
+  const id = context.req.param('id') ?? '';
+  const recorded = await deps.purges.find(id);
+  // What another token may not see does not exist for it.
+  if (!recorded || !mayUse(context.get('caller'), recorded.entry.scope)) {
+    return problemResponse('not-found', `there is no purge "${id.slice(0, 64)}", or no longer`);
+  }
+  if (waitMs > 0) await deps.purges.wait(recorded.entry, waitMs);
+  return context.json(presentPurge(recorded, deps.purges.judge(recorded.entry)), 200);
+}
+
+function getNodes(deps: ApiDeps, context: ApiContext): Response {
+  const { network, hash } = deps.topology();
+  const head = deps.journal.head();
+  const nodes = deps.nodes().map((record) => presentNode(record, head, hash));
+  return context.json({ network, head, nodes });
+}
+
+async function getJournal(deps: ApiDeps, context: ApiContext): Promise<Response> {
+  const after = wholeNumber(context.req.query('after'), 0, Number.MAX_SAFE_INTEGER);
+  const limit = wholeNumber(context.req.query('limit'), defaultPageEntries, maxPageEntries);
+  if (after === undefined || limit === undefined || limit === 0) {
+    const detail = `"after" is a sequence number, "limit" is from 1 to ${maxPageEntries}`;
+    return problemResponse('invalid-parameter', detail);
+  }
+  const { journal } = deps;
+  const entries = await journal.after(after, { limit, maxBytes: maxPageBytes });
+  const last = entries.at(-1);
+  const caller = context.get('caller');
+  const head: Position = journal.head();
+  return context.json({
+    head,
+    floor: journal.floor(),
+    entries: entries.filter((entry) => mayUse(caller, entry.scope)).map(presentEntry),
+    next: last && last.seq < head.seq ? last.seq : null,
+  });
+}
+
+async function postReload(deps: ApiDeps, context: ApiContext): Promise<Response> {
+  if (!context.get('caller').hosts.includes('*')) {
+    return problemResponse('forbidden-action', 'a reload needs a token with hosts ["*"]');
+  }
+  const outcome = await deps.reload();
+  if (!outcome.ok) return problemResponse('invalid-configuration', outcome.problem);
+  return context.json({ nodes: outcome.nodes });
+}
+
+async function answerPurge(
+  deps: ApiDeps,
+  context: ApiContext,
+  recorded: Recorded,
+  waitMs: number,
+): Promise<Response> {
+  if (waitMs > 0) await deps.purges.wait(recorded.entry, waitMs);
+  const convergence = deps.purges.judge(recorded.entry);
+  context.header('location', `/v1/purges/${recorded.entry.id}`);
+  return context.json(
+    presentPurge(recorded, convergence),
+    convergence.status === 'converged' ? 200 : 202,
+  );
+}
+
+function hostsOf(topology: TopologyWithSecret): ReadonlySet<string> {
+  return new Set(topology.sites.flatMap((site) => site.hosts));
+}
+
+const waitProblem = '"wait" is a duration such as 10s';
+const keyProblem = 'an Idempotency-Key has 1 to 256 visible ASCII characters';
+
+/** Milliseconds of `?wait=`, capped; 0 without one; undefined when it is none. */
+function waitOf(context: ApiContext): number | undefined {
+  const text = context.req.query('wait');
+  if (text === undefined) return 0;
+  const waitMs = parseDurationMs(text);
+  return waitMs === undefined ? undefined : Math.min(waitMs, maxWaitMs);
+}
+
+/** The key, made unique to the token, and what the command comes to. */
+function idempotencyOf(
+  context: ApiContext,
+  { by, soft, scope, selectors }: PurgeCommand,
+): Idempotency | undefined | 'invalid' {
+  const key = context.req.header('idempotency-key');
+  if (key === undefined) return undefined;
+  if (!/^[\x21-\x7e]{1,256}$/.test(key)) return 'invalid';
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([soft, scope, selectors]))
+    .digest('hex');
+  return { key: `${by} ${key}`, fingerprint };
+}
+
+function wholeNumber(
+  text: string | undefined,
+  fallback: number,
+  maximum: number,
+): number | undefined {
+  if (text === undefined) return fallback;
+  if (!/^\d{1,15}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= maximum ? value : undefined;
+}

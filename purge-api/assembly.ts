@@ -1,0 +1,161 @@
+/**
+ * The parts of purge-api wired together, without any listener: journal, registry, fan-out, purges, and what a reload changes.
+ */
+import path from 'node:path';
+import { z } from 'zod';
+import { assertNever } from '../core/runtime/deps.ts';
+import { dataFolder, nodesOf } from '../core/topology/nodes.ts';
+import type { NodeContext } from '../core/topology/run-node.ts';
+import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import type { ReloadAnswer, ReloadOutcome } from './api.ts';
+import { type Caller, createTokenAuth, outsideOf } from './auth.ts';
+import { createFanOut, type FanOut } from './fan-out.ts';
+import type { Journal } from './journal.ts';
+import { createPurgeMetrics, type PurgeMetrics } from './metrics.ts';
+import type { AppendAnswer, AppendMessage } from './node-link.ts';
+import { createNodeRegistry, type NodeRegistry } from './node-registry.ts';
+import { describeSelector, maxSelectors, problemOf } from './parse-purge.ts';
+import { createPurges, type Purges } from './purges.ts';
+import { planReload, type Reload } from './reload.ts';
+import { openSqliteJournal } from './sqlite-journal.ts';
+import { createStartGate, type StartGate } from './start-gate.ts';
+
+export interface Assembly {
+  metrics: PurgeMetrics;
+  journal: Journal;
+  registry: NodeRegistry;
+  gate: StartGate;
+  fanOut: FanOut;
+  purges: Purges;
+  topology(): TopologyWithSecret;
+  authenticate(authorization: string | undefined): Caller | undefined;
+  /** Reads purge-api's own file again. Throws TopologyError. */
+  reloadSelf(): Reload;
+  /** The same, and asks every node to do so. */
+  reloadAll(): Promise<ReloadOutcome>;
+}
+
+const reloadTimeoutMs = 10_000;
+
+/** Opens the journal and wires everything to it. Throws when the journal cannot be opened. */
+export function assemble(context: NodeContext): Assembly {
+  const { clock, random, log } = context;
+  let { topology } = context;
+  let authenticate = createTokenAuth(topology.purge.tokens);
+  const journal = openSqliteJournal(context, {
+    file: path.join(dataFolder(topology, context.node.id), 'journal.sqlite'),
+    retentionMs: topology.purge.journal.retentionMs,
+    onReplaced: (reason) => fanOut.resetAll(reason),
+  });
+  const metrics = createPurgeMetrics(context.metrics, {
+    headSeq: () => journal.head().seq,
+    connectedNodes: () => fanOut.connectedIds().length,
+    waiting: () => purges.waiting(),
+  });
+  const registry = createNodeRegistry(clock, topology, () => fanOut.viewChanged());
+  const gate = createStartGate(clock, cachingIds(topology), topology.leaseMs);
+  const purges: Purges = createPurges({
+    clock,
+    log,
+    metrics,
+    journal,
+    gate,
+    progress: registry.progress,
+    publish: () => fanOut.publish(),
+  });
+  const fanOut: FanOut = createFanOut(
+    { clock, random, log, metrics, journal, registry },
+    {
+      leaseMs: topology.leaseMs,
+      onHello: gate.heard,
+      onAcknowledged: purges.acknowledged,
+      onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
+    },
+  );
+  const reloadSelf = () => {
+    const plan = planReload(topology, context.loadAgain());
+    topology = plan.topology;
+    authenticate = createTokenAuth(topology.purge.tokens);
+    registry.setTopology(topology);
+    fanOut.dropUnknown();
+    purges.acknowledged();
+    return plan;
+  };
+  return {
+    metrics,
+    journal,
+    registry,
+    gate,
+    fanOut,
+    purges,
+    topology: () => topology,
+    authenticate: (authorization) => authenticate(authorization),
+    reloadSelf,
+    async reloadAll() {
+      let own: Reload;
+      try {
+        own = reloadSelf();
+      } catch (error) {
+        return { ok: false, problem: (error as Error).message };
+      }
+      const { applied, refused } = own;
+      const others = nodesOf(topology).filter(({ id }) => id !== context.node.id);
+      const answers = await Promise.all(others.map(({ id }) => askToReload(fanOut, id)));
+      return {
+        ok: true,
+        nodes: [{ node: context.node.id, ok: true, applied, refused }, ...answers],
+      };
+    },
+  };
+}
+
+/** A purge that came in at a node: checked as one that comes by the API is. */
+async function appendForNode(
+  purges: Purges,
+  topology: TopologyWithSecret,
+  nodeId: string,
+  { soft, scope, selectors }: AppendMessage,
+): Promise<AppendAnswer> {
+  const knownHosts = new Set(topology.sites.flatMap((site) => site.hosts));
+  const problem = selectors.map((selector) => problemOf(selector, knownHosts)).find(Boolean);
+  if (problem !== undefined) return { ok: false, problem };
+  if (selectors.length > maxSelectors) return { ok: false, problem: 'too many selectors' };
+  const [outside] = outsideOf(scope, selectors);
+  if (outside) {
+    return { ok: false, problem: `${describeSelector(outside)} is not of ${scope.join(', ')}` };
+  }
+  const submitted = await purges.submit({ soft, scope, selectors, by: `node:${nodeId}` });
+  switch (submitted.kind) {
+    case 'accepted':
+      return { ok: true, id: submitted.recorded.entry.id, seq: submitted.recorded.entry.seq };
+    case 'starting':
+      return {
+        ok: false,
+        problem: `waits for the positions of ${submitted.waitingFor.join(', ')}`,
+      };
+    case 'failed':
+      return { ok: false, problem: submitted.problem };
+    case 'conflict':
+      return { ok: false, problem: 'conflict' };
+    default:
+      return assertNever(submitted);
+  }
+}
+
+const reloadReply = z.object({ applied: z.array(z.string()), refused: z.array(z.string()) });
+const failedReply = z.object({ problem: z.string() });
+
+async function askToReload(fanOut: FanOut, id: string): Promise<ReloadAnswer> {
+  const { ok, body } = await fanOut.ask(id, 'reload', {}, reloadTimeoutMs);
+  const done = ok ? reloadReply.safeParse(body) : undefined;
+  if (done?.success) return { node: id, ok: true, ...done.data };
+  const failed = failedReply.safeParse(body);
+  const problem = failed.success ? failed.data.problem : 'the answer was not understood';
+  return { node: id, ok: false, applied: [], refused: [], problem };
+}
+
+function cachingIds(topology: TopologyWithSecret): string[] {
+  return nodesOf(topology)
+    .filter(({ role }) => role === 'edge' || role === 'shield')
+    .map(({ id }) => id);
+}

@@ -1,0 +1,232 @@
+/**
+ * The streams of all nodes: one live connection an id, the journal to each at its own pace, the view to those who want it,
+ * questions and their answers.
+ *
+ * Invariants: a second live instance of an id is refused; an instance that has not been heard of for a lease counts as
+ * dead; a node that reads or acknowledges too slowly is cut, and catches up after it has dialled again.
+ */
+import { protocolVersion } from '../core/purge/command.ts';
+import { every, type Random, type Timer } from '../core/runtime/deps.ts';
+import type { Duplex, DuplexHandlers } from '../core/runtime/duplex.ts';
+import {
+  type AppendAnswer,
+  type AppendMessage,
+  createNodeLink,
+  type Hello,
+  type LinkDeps,
+  type NodeLink,
+  type Reply,
+} from './node-link.ts';
+
+export interface FanOutDeps extends LinkDeps {
+  random: Random;
+}
+
+export interface FanOutOptions {
+  leaseMs: number;
+  /** A node has said its position. */
+  onHello(nodeId: string): void;
+  /** Some node has acknowledged more than before. */
+  onAcknowledged(): void;
+  onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
+}
+
+export type RequestKind = 'reload' | 'explain' | 'dry-run';
+
+export interface Answer {
+  ok: boolean;
+  body: unknown;
+}
+
+export interface FanOut {
+  /** Takes a connection of the node `nodeId`, which has shown its key. */
+  accept(duplex: Duplex, nodeId: string): DuplexHandlers;
+  /** The journal has grown. */
+  publish(): void;
+  /** What a view shows has changed; sent soon, together with other changes. */
+  viewChanged(): void;
+  /** Everybody begins anew: the journal's identity has changed. */
+  resetAll(reason: string): void;
+  /** Asks one node; `ok: false` when it is not connected or does not answer in time. */
+  ask(nodeId: string, what: RequestKind, body: unknown, timeoutMs: number): Promise<Answer>;
+  connectedIds(): string[];
+  /** Ends the streams of nodes that the configuration no longer has. */
+  dropUnknown(): void;
+  stop(): void;
+}
+
+/** Changes within this time share one view. */
+const viewDelayMs = 50;
+/** Entries unacknowledged for this long: the node is cut. */
+const stallLimitMs = 30_000;
+const stallCheckMs = 1000;
+/** A connection that says no hello for this long is cut. */
+const helloLimitMs = 5000;
+/** Questions that may wait for answers. */
+const maxQuestions = 1000;
+
+/** Creates the fan-out with no node connected. */
+export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
+  const { clock, registry } = deps;
+  const links = new Map<string, NodeLink>();
+  const questions = createQuestions(deps);
+  const view = createViewSender(deps, links);
+
+  const admit = (hello: Hello, link: NodeLink): string | undefined => {
+    const problem = refusalOf(deps, options.leaseMs, hello, links.get(hello.node));
+    if (problem !== undefined) return problem;
+    links.get(hello.node)?.end('replaced', 'replaced by a newer connection');
+    links.set(hello.node, link);
+    options.onHello(hello.node);
+    if (hello.wantsView) view.sendTo(link);
+    return undefined;
+  };
+  const resetAll = (reason: string) => {
+    for (const link of links.values()) link.reset(reason);
+  };
+  const events = {
+    admit,
+    onAcknowledged: options.onAcknowledged,
+    onAppend: options.onAppend,
+    onReply: questions.settle,
+    async onLost(reason: string) {
+      deps.metrics.identityRenewed();
+      await deps.journal.renewIdentity(reason);
+      resetAll(`entries of the journal were lost (${reason})`);
+    },
+    onClosed(link: NodeLink) {
+      const id = link.hello?.node;
+      if (id === undefined || links.get(id) !== link) return;
+      links.delete(id);
+      registry.disconnected(id);
+      questions.abandon(id);
+    },
+  };
+  const stallCheck = every(clock, stallCheckMs, () => {
+    for (const link of links.values()) {
+      if (link.feed.stalledMs() > stallLimitMs) link.end('slow', 'acknowledges too slowly');
+    }
+  });
+  return {
+    accept(duplex, nodeId) {
+      const link = createNodeLink(deps, nodeId, duplex, events);
+      clock.after(helloLimitMs, () => {
+        if (!link.hello) link.end('protocol', 'no hello');
+      });
+      return link.handlers;
+    },
+    publish() {
+      for (const link of links.values()) link.feed.pump();
+    },
+    viewChanged: view.changed,
+    resetAll,
+    ask(nodeId, what, body, timeoutMs) {
+      return questions.ask(links.get(nodeId), what, body, timeoutMs);
+    },
+    connectedIds: () => [...links.keys()],
+    dropUnknown() {
+      for (const [id, link] of links) {
+        if (!registry.find(id)) link.end('refused', 'the configuration has no such node any more');
+      }
+    },
+    stop() {
+      stallCheck.cancel();
+      view.stop();
+      for (const link of links.values()) link.feed.stop();
+    },
+  };
+}
+
+/** Why `hello` cannot be admitted; undefined: it can. */
+function refusalOf(
+  { clock, registry }: FanOutDeps,
+  leaseMs: number,
+  hello: Hello,
+  live: NodeLink | undefined,
+): string | undefined {
+  const record = registry.find(hello.node);
+  if (hello.protocol !== protocolVersion) {
+    return `speaks version ${hello.protocol} of the protocol, purge-api ${protocolVersion}: run the same release`;
+  }
+  if (!record) return `the configuration of purge-api has no node "${hello.node}"`;
+  if (record.summary.role !== hello.role) {
+    return `"${hello.node}" is a node of the role ${record.summary.role}, not ${hello.role}`;
+  }
+  const silentMs = clock.monotonicMs() - record.heardAtMonotonicMs;
+  const isSecond = live?.hello !== undefined && live.hello.instance !== hello.instance;
+  if (isSecond && silentMs <= leaseMs) {
+    return `another process runs as "${hello.node}" and was heard ${Math.round(silentMs)} ms ago`;
+  }
+  return undefined;
+}
+
+/** Sends the view to those who want it, at most once every `viewDelayMs`. */
+function createViewSender({ clock, registry }: FanOutDeps, links: ReadonlyMap<string, NodeLink>) {
+  const epochMs = clock.nowMs();
+  let version = 0;
+  let timer: Timer | undefined;
+  const message = () => {
+    version += 1;
+    return { type: 'view' as const, epochMs, version, nodes: registry.view() };
+  };
+  return {
+    sendTo: (link: NodeLink) => void link.duplex.send(message()),
+    changed() {
+      timer ??= clock.after(viewDelayMs, () => {
+        timer = undefined;
+        const view = message();
+        for (const link of links.values()) {
+          if (link.hello?.wantsView) link.duplex.send(view);
+        }
+      });
+    },
+    stop: () => timer?.cancel(),
+  };
+}
+
+interface Question {
+  nodeId: string;
+  resolve(answer: Answer): void;
+  timer: Timer;
+}
+
+/** Questions under way, by their number. */
+function createQuestions({ clock, random }: FanOutDeps) {
+  const open = new Map<string, Question>();
+  const finish = (request: string, answer: Answer) => {
+    const question = open.get(request);
+    if (!question) return;
+    open.delete(request);
+    question.timer.cancel();
+    question.resolve(answer);
+  };
+  const failure = (problem: string): Answer => ({ ok: false, body: { problem } });
+  return {
+    ask(
+      link: NodeLink | undefined,
+      what: RequestKind,
+      body: unknown,
+      timeoutMs: number,
+    ): Promise<Answer> {
+      const nodeId = link?.hello?.node;
+      if (!link || nodeId === undefined) return Promise.resolve(failure('not connected'));
+      if (open.size >= maxQuestions) return Promise.resolve(failure('too many open questions'));
+      const request = random.hex(8);
+      return new Promise((resolve) => {
+        const timer = clock.after(timeoutMs, () =>
+          finish(request, failure(`no answer within ${timeoutMs} ms`)),
+        );
+        open.set(request, { nodeId, resolve, timer });
+        if (!link.duplex.send({ type: 'request', request, what, body })) {
+          finish(request, failure('not connected'));
+        }
+      });
+    },
+    settle: ({ request, ok, body }: Reply) => finish(request, { ok, body }),
+    abandon(nodeId: string) {
+      for (const [request, question] of open) {
+        if (question.nodeId === nodeId) finish(request, failure('the connection broke'));
+      }
+    },
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * What purge-api knows of each node of the topology: its stream, its last health, what it has acknowledged. The view that
+ * geo-dns steers by and `GET /v1/nodes` shows is read from here.
+ *
+ * Invariants: only nodes of the topology have a record; a renewal older than the last one of its instance changes nothing.
+ */
+
+import type { NodeHealth, Position, UpMessage, ViewNode } from '../core/purge/command.ts';
+import { formatHostPort } from '../core/runtime/addresses.ts';
+import type { Clock } from '../core/runtime/deps.ts';
+import { type NodeSummary, nodesOf, reachOf } from '../core/topology/nodes.ts';
+import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import { type AckLog, createAckLog } from './ack-log.ts';
+import type { NodeProgress } from './convergence.ts';
+
+type Hello = Extract<UpMessage, { type: 'hello' }>;
+type Renewal = Extract<UpMessage, { type: 'renew' }>;
+
+export interface NodeRecord {
+  summary: NodeSummary;
+  /** `host:port` under which others reach it; undefined while that is not known. */
+  reach: string | undefined;
+  isConnected: boolean;
+  instance: string | null;
+  version: number;
+  heardAtMs: number | null;
+  /** Our monotonic clock; for judging whether an instance is dead. */
+  heardAtMonotonicMs: number;
+  /** What the node last said; may be ahead of what it has acknowledged, or of another journal. */
+  position: Position | null;
+  health: NodeHealth | null;
+  topologyHash: string | undefined;
+  acks: AckLog;
+}
+
+export interface NodeRegistry {
+  find(id: string): NodeRecord | undefined;
+  all(): readonly NodeRecord[];
+  hello(message: Hello): void;
+  renewed(id: string, message: Renewal): void;
+  disconnected(id: string): void;
+  goodbye(id: string): void;
+  /** Purge-api about itself. */
+  self(id: string, state: { instance: string; health: NodeHealth; topologyHash: string }): void;
+  /** A checked `ack`. */
+  acknowledged(id: string, position: Position, appliedAtMs: number): void;
+  matched(id: string, seq: number, responses: number): void;
+  /** The caching nodes, for judging convergence. */
+  progress(): NodeProgress[];
+  view(): ViewNode[];
+  /** Takes the nodes of a changed topology; those that stay keep their record. */
+  setTopology(topology: TopologyWithSecret): void;
+}
+
+/** Entries whose counts of matched responses are remembered for a node. */
+const maxMatchedCounts = 1000;
+
+/** Creates a record for every node of `topology`. `onChange` is called after whatever a view would show. */
+export function createNodeRegistry(
+  clock: Clock,
+  topology: TopologyWithSecret,
+  onChange: () => void,
+): NodeRegistry {
+  let records = new Map<string, NodeRecord>();
+  const counts = createMatchedCounts();
+  const takeTopology = (next: TopologyWithSecret) => {
+    records = new Map(
+      nodesOf(next).map((summary) => {
+        const known = records.get(summary.id);
+        const isSame = known && known.summary.role === summary.role;
+        const record = isSame ? { ...known, summary } : newRecord(summary);
+        return [summary.id, { ...record, reach: reachText(next, summary) ?? record.reach }];
+      }),
+    );
+  };
+  const update = (id: string, change: (record: NodeRecord) => void) => {
+    const record = records.get(id);
+    if (!record) return;
+    change(record);
+    onChange();
+  };
+  const heard = (record: NodeRecord) => {
+    record.heardAtMs = clock.nowMs();
+    record.heardAtMonotonicMs = clock.monotonicMs();
+  };
+  takeTopology(topology);
+  return {
+    find: (id) => records.get(id),
+    all: () => [...records.values()],
+    hello: (message) =>
+      update(message.node, (record) => {
+        heard(record);
+        record.isConnected = true;
+        record.instance = message.instance;
+        record.version = 0;
+        record.position = message.position;
+        record.health = message.health;
+        record.topologyHash = message.topologyHash;
+        record.reach ??= message.health.listen;
+      }),
+    renewed: (id, message) =>
+      update(id, (record) => {
+        heard(record);
+        if (message.version <= record.version) return;
+        record.version = message.version;
+        record.position = message.position;
+        record.health = message.health;
+        record.topologyHash = message.topologyHash;
+        record.reach ??= message.health.listen;
+      }),
+    disconnected: (id) =>
+      update(id, (record) => {
+        record.isConnected = false;
+      }),
+    goodbye: (id) =>
+      update(id, (record) => {
+        if (record.health) record.health = { ...record.health, ready: false, draining: true };
+      }),
+    self: (id, state) =>
+      update(id, (record) => {
+        heard(record);
+        record.isConnected = true;
+        record.version += 1;
+        Object.assign(record, state);
+        record.reach ??= state.health.listen;
+      }),
+    acknowledged: (id, position, appliedAtMs) =>
+      update(id, (record) => {
+        record.position = position;
+        record.acks.acknowledge(position, appliedAtMs, clock.nowMs());
+      }),
+    matched: counts.set,
+    progress: () =>
+      [...records.values()].flatMap(({ summary: { id, role }, acks, isConnected }) => {
+        if (role !== 'edge' && role !== 'shield') return [];
+        const { position, acknowledgements } = acks;
+        const matched = (seq: number) => counts.get(id, seq);
+        return [{ node: id, role, isConnected, acknowledged: position, acknowledgements, matched }];
+      }),
+    view: () => [...records.values()].map(viewOf),
+    setTopology(next) {
+      takeTopology(next);
+      onChange();
+    },
+  };
+}
+
+/** How many responses each node matched with an entry; the oldest are forgotten. */
+function createMatchedCounts() {
+  const byNode = new Map<string, Map<number, number>>();
+  return {
+    get: (id: string, seq: number) => byNode.get(id)?.get(seq),
+    set(id: string, seq: number, responses: number) {
+      const counts = byNode.get(id) ?? new Map<number, number>();
+      byNode.set(id, counts);
+      counts.set(seq, responses);
+      if (counts.size <= maxMatchedCounts) return;
+      for (const oldest of counts.keys()) {
+        counts.delete(oldest);
+        break;
+      }
+    },
+  };
+}
+
+function newRecord(summary: NodeSummary): NodeRecord {
+  return {
+    summary,
+    reach: undefined,
+    isConnected: false,
+    instance: null,
+    version: 0,
+    heardAtMs: null,
+    heardAtMonotonicMs: Number.NEGATIVE_INFINITY,
+    position: null,
+    health: null,
+    topologyHash: undefined,
+    acks: createAckLog(),
+  };
+}
+
+function reachText(topology: TopologyWithSecret, summary: NodeSummary): string | undefined {
+  const reach = reachOf(topology, summary);
+  return reach && formatHostPort(reach);
+}
+
+function viewOf(record: NodeRecord): ViewNode {
+  const { summary, isConnected, heardAtMs, instance, version, position, health } = record;
+  const { id, role } = summary;
+  return { id, role, connected: isConnected, heardAtMs, instance, version, position, health };
+}

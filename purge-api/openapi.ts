@@ -1,0 +1,168 @@
+/**
+ * The API as OpenAPI 3.1 describes it: schemas of bodies and answers, and the routes. Requests are read by hand in `api.ts`
+ * (bounded bytes, all problems at once); this document is what tools see.
+ */
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { positionSchema, selectorSchema } from '../core/purge/command.ts';
+import { maxSelectors } from './parse-purge.ts';
+
+const text = z.string();
+const strings = z.array(z.string().min(1)).min(1).max(maxSelectors);
+const time = z.string().nullable().describe('RFC 3339, UTC');
+
+const purgeRequest = z
+  .strictObject({
+    urls: strings.optional().describe('Absolute URLs; all variants, both schemes, any port.'),
+    tags: strings.optional().describe('Surrogate tags.'),
+    prefixes: strings.optional().describe('Absolute URL prefixes, matched byte by byte.'),
+    hosts: strings.optional().describe('Host names of sites.'),
+    everything: z.literal(true).optional().describe('All that the token may purge.'),
+    soft: z.boolean().optional().describe('Makes stale instead of removing.'),
+  })
+  .openapi('PurgeRequest');
+
+const evidence = z.object({
+  node: text,
+  role: z.enum(['edge', 'shield']),
+  cursor: positionSchema.nullable(),
+  appliedAt: time,
+  matched: z.number().int().nullable().describe('Stored responses matched; null: not counted yet.'),
+  quarantined: z.boolean(),
+  state: z.enum(['acknowledged', 'behind', 'unreachable']),
+});
+
+const purge = z
+  .object({
+    id: text,
+    seq: z.number().int(),
+    status: z.enum(['pending', 'converged']),
+    acceptedAt: time,
+    soft: z.boolean(),
+    scope: z.array(text),
+    selectors: z.array(selectorSchema),
+    by: text.describe('The name of the token, or of the node whose PURGE method was used.'),
+    convergedInMs: z.number().nullable(),
+    nodes: z.array(evidence),
+  })
+  .openapi('Purge');
+
+const node = z.object({
+  id: text,
+  role: z.enum(['edge', 'shield', 'dns', 'purge']),
+  connected: z.boolean(),
+  ready: z.boolean(),
+  draining: z.boolean(),
+  load: z.number().nullable(),
+  reason: text.nullable(),
+  cursor: positionSchema.nullable(),
+  lag: z.number().int().nullable().describe('Entries behind the head; null: unknown.'),
+  heardAt: time,
+  listen: text,
+  admin: text,
+  reach: text.nullable(),
+  workers: z.number().int().nullable(),
+  topologyMatches: z.boolean().nullable(),
+  instance: text.nullable(),
+});
+
+const nodes = z
+  .object({ network: text, head: positionSchema, nodes: z.array(node) })
+  .openapi('Nodes');
+
+const journal = z
+  .object({
+    head: positionSchema,
+    floor: positionSchema.describe('The newest entry that is no longer kept.'),
+    entries: z.array(
+      z.object({
+        seq: z.number().int(),
+        id: text,
+        at: time,
+        soft: z.boolean(),
+        scope: z.array(text),
+        selectors: z.array(selectorSchema),
+        hash: text,
+      }),
+    ),
+    next: z.number().int().nullable().describe('The `after` of the next page; null: the end.'),
+  })
+  .openapi('Journal');
+
+const change = z.object({
+  node: text,
+  ok: z.boolean(),
+  applied: z.array(text),
+  refused: z.array(text),
+  problem: text.optional(),
+});
+const reload = z.object({ nodes: z.array(change) }).openapi('Reload');
+
+const problem = z
+  .object({
+    type: text,
+    title: text,
+    status: z.number().int(),
+    detail: text,
+    problems: z.array(z.object({ path: text, message: text })).optional(),
+  })
+  .openapi('Problem');
+
+const wait = z.string().optional().describe('Such as 10s; at most 60s.');
+const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const problems = {
+  default: {
+    description: 'A problem (RFC 9457).',
+    content: { 'application/problem+json': { schema: problem } },
+  },
+};
+const security = [{ token: [] }];
+
+/** Enters all routes into the document of `app`. */
+export function describeRoutes(app: OpenAPIHono): void {
+  const { openAPIRegistry: registry } = app;
+  registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/purges',
+    security,
+    request: {
+      query: z.object({ wait }),
+      headers: z.object({ 'idempotency-key': z.string().max(256).optional() }),
+      body: { required: true, content: { 'application/json': { schema: purgeRequest } } },
+    },
+    responses: {
+      200: json(purge, 'Converged.'),
+      202: json(purge, 'In the journal, and not converged yet.'),
+      ...problems,
+    },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/purges/{id}',
+    security,
+    request: { params: z.object({ id: text }), query: z.object({ wait }) },
+    responses: { 200: json(purge, 'The purge and its evidence.'), ...problems },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/nodes',
+    security,
+    responses: { 200: json(nodes, 'Every node of the network.'), ...problems },
+  });
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/journal',
+    security,
+    request: { query: z.object({ after: text.optional(), limit: text.optional() }) },
+    responses: { 200: json(journal, 'Entries after a number, in order.'), ...problems },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/reload',
+    security,
+    responses: { 200: json(reload, 'What each node has taken of its file.'), ...problems },
+  });
+}

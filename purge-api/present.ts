@@ -1,0 +1,56 @@
+/** What the API answers with: purges, nodes and journal entries as plain JSON. Pure. */
+import type { JournalEntry, Position } from '../core/purge/command.ts';
+import { type Convergence, isoTime } from './convergence.ts';
+import type { Recorded } from './journal.ts';
+import type { NodeRecord } from './node-registry.ts';
+
+/** A purge with its evidence. */
+export function presentPurge({ entry, by }: Recorded, convergence: Convergence) {
+  const { id, seq, soft, scope, selectors } = entry;
+  return {
+    id,
+    seq,
+    status: convergence.status,
+    acceptedAt: isoTime(entry.atMs),
+    soft,
+    scope,
+    selectors,
+    by,
+    convergedInMs: convergence.convergedInMs,
+    nodes: convergence.nodes,
+  };
+}
+
+export function presentEntry({ atMs, ...entry }: JournalEntry) {
+  return { ...entry, at: isoTime(atMs) };
+}
+
+/** A node as `GET /v1/nodes` shows it. */
+export function presentNode(record: NodeRecord, head: Position, topologyHash: string) {
+  const { summary, health, isConnected, position } = record;
+  return {
+    id: summary.id,
+    role: summary.role,
+    connected: isConnected,
+    ready: isConnected && (health?.ready ?? false),
+    draining: health?.draining ?? false,
+    load: health?.load ?? null,
+    reason: reasonOf(record),
+    cursor: position,
+    lag: position && position.identity === head.identity ? head.seq - position.seq : null,
+    heardAt: isoTime(record.heardAtMs),
+    listen: health?.listen ?? summary.listen,
+    admin: health?.admin ?? summary.admin,
+    reach: record.reach ?? null,
+    workers: health?.workers ?? null,
+    topologyMatches:
+      record.topologyHash === undefined ? null : record.topologyHash === topologyHash,
+    instance: record.instance,
+  };
+}
+
+function reasonOf({ isConnected, heardAtMs, health }: NodeRecord): string | null {
+  if (heardAtMs === null) return 'never heard of';
+  if (!isConnected) return 'not connected';
+  return health?.reason ?? null;
+}

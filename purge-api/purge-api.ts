@@ -1,0 +1,123 @@
+/**
+ * Purge-api as a service: its listeners, started and drained.
+ *
+ * Order of the start: the journal is opened (and mended) first, the listeners follow; purges are taken when the start gate
+ * has opened. Draining ends the streams first, so that nodes look for the next purge-api at once.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { streamPath } from '../core/purge/command.ts';
+import { every } from '../core/runtime/deps.ts';
+import { acceptDuplex } from '../core/runtime/duplex.ts';
+import type { Service } from '../core/runtime/service.ts';
+import { type Bound, recordBound } from '../core/topology/nodes.ts';
+import type { NodeContext } from '../core/topology/run-node.ts';
+import { createAdmin } from './admin.ts';
+import { createApi } from './api.ts';
+import { type Assembly, assemble } from './assembly.ts';
+import { createNodeAuth } from './auth.ts';
+import { closeServer, listen } from './listen.ts';
+
+const pruneIntervalMs = 60_000;
+/** How long draining waits for requests under way. */
+const closeLimitMs = 2000;
+
+/** Starts purge-api; resolves when it listens. Rejects with the system's error when it cannot. */
+export async function startPurgeApi(context: NodeContext): Promise<Service> {
+  const { topology, node, clock, log, instance } = context;
+  const parts = assemble(context);
+  const api = httpServer(getRequestListener(createApi(apiDeps(context, parts)).fetch, noGlobals));
+  const admin = httpServer(
+    getRequestListener(createAdmin(context.metrics, () => notReady(parts)).fetch, noGlobals),
+  );
+  const nodeAuth = createNodeAuth(topology.secret);
+  const streams = acceptDuplex({ clock }, api, {
+    path: streamPath,
+    authorise: (request) => nodeAuth(request.headers.authorization),
+    onOpen: parts.fanOut.accept,
+  });
+  let bound: Bound;
+  try {
+    bound = {
+      listen: await listen(api, node.listen),
+      admin: await listen(admin, node.admin),
+    };
+  } catch (error) {
+    await Promise.all([closeServer(clock, api, 0), closeServer(clock, admin, 0)]);
+    await parts.journal.close();
+    throw error;
+  }
+  recordBound(topology, node.id, bound);
+  const timers = [
+    every(clock, topology.leaseMs / 3, () => reportSelf(parts, node.id, instance, bound)),
+    every(clock, pruneIntervalMs, () => void prune(context, parts)),
+  ];
+  reportSelf(parts, node.id, instance, bound);
+  log.info({ ...bound, head: parts.journal.head() }, 'purge-api is up');
+  return {
+    bound: { ...bound },
+    async drain() {
+      for (const timer of timers) timer.cancel();
+      parts.purges.stop();
+      parts.fanOut.stop();
+      streams.closeAll('purge-api stops');
+      await Promise.all([
+        closeServer(clock, api, closeLimitMs),
+        closeServer(clock, admin, closeLimitMs),
+      ]);
+      await parts.journal.close();
+    },
+    async reload() {
+      const { applied, refused } = parts.reloadSelf();
+      return `applied: ${list(applied)}; needs a restart: ${list(refused)}`;
+    },
+  };
+}
+
+/** The adapter would otherwise put its own Request and Response in the place of Node's. */
+const noGlobals = { overrideGlobalObjects: false };
+
+function httpServer(listener: RequestListener): Server {
+  return createServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 10_000 },
+    listener,
+  );
+}
+
+function apiDeps({ log }: NodeContext, parts: Assembly) {
+  const { metrics, journal, purges, topology, authenticate, registry, reloadAll } = parts;
+  return {
+    log,
+    metrics,
+    journal,
+    purges,
+    topology,
+    authenticate,
+    nodes: registry.all,
+    reload: reloadAll,
+  };
+}
+
+function notReady({ gate }: Assembly): string | undefined {
+  const missing = gate.waitingFor();
+  return missing.length === 0 ? undefined : `waits for the positions of ${missing.join(', ')}`;
+}
+
+function reportSelf(parts: Assembly, id: string, instance: string, bound: Bound): void {
+  const reason = notReady(parts);
+  const isReady = reason === undefined;
+  const health = { ready: isReady, draining: false, load: 0, ...bound, ...(reason && { reason }) };
+  parts.registry.self(id, { instance, health, topologyHash: parts.topology().hash });
+}
+
+async function prune({ log }: NodeContext, { journal, metrics }: Assembly): Promise<void> {
+  try {
+    metrics.pruned(await journal.prune());
+  } catch (error) {
+    log.error({ err: error }, 'the journal could not be pruned');
+  }
+}
+
+function list(keys: readonly string[]): string {
+  return keys.length === 0 ? 'nothing' : keys.join(', ');
+}
