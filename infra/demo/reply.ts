@@ -1,0 +1,74 @@
+/**
+ * What a page of the demo site answers, and how it becomes an HTTP response: the validators and the preconditions
+ * are handled here once, so that a page only says what it is.
+ */
+import { createHash } from 'node:crypto';
+import { evaluatePreconditions } from '../../core/http/conditional.ts';
+import { formatHttpDate } from '../../core/http/date.ts';
+
+/** A request as the pages see it. */
+export interface Asked {
+  method: string;
+  path: string;
+  headers: Headers;
+  /** How many requests have reached the origin, this one included. */
+  requestNumber: number;
+  nowMs: number;
+  /** The body of a POST, as text; empty otherwise. */
+  body: string;
+}
+
+export interface Reply {
+  /** Default 200. */
+  status?: number;
+  type: string;
+  content: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+  /** The Cache-Control field; undefined: the field is absent. */
+  cacheControl?: string;
+  /** `content`: a strong tag made from the bytes. Otherwise the tag itself. */
+  etag?: 'content' | `"${string}"`;
+  lastModifiedMs?: number;
+  /** The Surrogate-Key field: by these tags a purge finds the response. */
+  tags?: readonly string[];
+  fields?: Record<string, string>;
+}
+
+/** The response to a GET or HEAD: a 304 when the client has it already (RFC 9110 §13.2), else the reply. */
+export function toResponse(reply: Reply, asked: Asked): Response {
+  const { status = 200, content } = reply;
+  const headers = fieldsOf(reply);
+  headers.set('x-origin-request', String(asked.requestNumber));
+  const outcome = evaluatePreconditions({
+    method: asked.method,
+    requestHeaders: [...asked.headers].flat(),
+    etag: headers.get('etag') ?? undefined,
+    lastModified: headers.get('last-modified') ?? undefined,
+    status,
+    nowMs: asked.nowMs,
+  });
+  if (outcome !== 'proceed') {
+    if (content instanceof ReadableStream) void content.cancel();
+    headers.delete('content-length');
+    headers.delete('content-type');
+    return new Response(null, { status: outcome === 'not-modified' ? 304 : 412, headers });
+  }
+  return new Response(content, { status, headers });
+}
+
+function fieldsOf(reply: Reply): Headers {
+  const headers = new Headers({ 'content-type': reply.type, ...reply.fields });
+  if (reply.cacheControl !== undefined) headers.set('cache-control', reply.cacheControl);
+  if (reply.tags !== undefined) headers.set('surrogate-key', reply.tags.join(' '));
+  if (reply.lastModifiedMs !== undefined) {
+    headers.set('last-modified', formatHttpDate(reply.lastModifiedMs));
+  }
+  if (reply.etag === 'content' && !(reply.content instanceof ReadableStream)) {
+    headers.set(
+      'etag',
+      `"${createHash('sha256').update(reply.content).digest('hex').slice(0, 16)}"`,
+    );
+  } else if (reply.etag !== undefined && reply.etag !== 'content') {
+    headers.set('etag', reply.etag);
+  }
+  return headers;
+}
