@@ -1,0 +1,83 @@
+/** `GET /v1/nodes` in words. Pure. */
+import { z } from 'zod';
+import { formatTable } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+const nodeStatus = z.looseObject({
+  id: z.string(),
+  role: z.string(),
+  connected: z.boolean(),
+  ready: z.boolean(),
+  draining: z.boolean(),
+  load: z.number().nullable(),
+  reason: z.string().nullable(),
+  cursor: z.looseObject({ seq: z.number() }).nullable(),
+  lag: z.number().nullable(),
+  heardAt: z.string().nullable(),
+  listen: z.string(),
+  admin: z.string(),
+  topologyMatches: z.boolean().nullable(),
+});
+export type NodeStatus = z.output<typeof nodeStatus>;
+
+/** The answer of the API; fields that a newer one has are kept for `--json`. */
+export const networkStatus = z.looseObject({
+  network: z.string(),
+  head: z.looseObject({ seq: z.number() }),
+  nodes: z.array(nodeStatus),
+});
+export type NetworkStatus = z.output<typeof networkStatus>;
+
+/** A summary and a table. `nowMs` is for how long ago a node was heard. */
+export function statusLines(
+  { network, head, nodes }: NetworkStatus,
+  nowMs: number,
+  { style }: Pick<Terminal, 'style'>,
+): string[] {
+  const ready = nodes.filter((node) => node.ready && !node.draining).length;
+  const rows = nodes.map((node) => {
+    const text = stateText(node, nowMs);
+    return [
+      node.id,
+      node.role,
+      node.listen,
+      node.admin,
+      node.cursor === null ? '' : positionText(node),
+      node.load === null ? '' : `${Math.round(node.load * 100)} %`,
+      style(text === 'ready' ? 'green' : 'yellow', text),
+    ];
+  });
+  return [
+    `${network}: ${ready} of ${nodes.length} nodes ready; the purge journal has ${head.seq === 1 ? '1 entry' : `${head.seq} entries`}`,
+    '',
+    ...formatTable(['NODE', 'ROLE', 'ADDRESS', 'ADMIN', 'APPLIED', 'LOAD', 'STATE'], rows),
+  ];
+}
+
+function positionText({ cursor, lag }: NodeStatus): string {
+  const at = String(cursor?.seq ?? 0);
+  return lag === null || lag === 0 ? at : `${at} (${lag} behind)`;
+}
+
+function stateText(node: NodeStatus, nowMs: number): string {
+  const other = node.topologyMatches === false ? ', runs another configuration' : '';
+  return `${mainState(node, nowMs)}${other}`;
+}
+
+function mainState(node: NodeStatus, nowMs: number): string {
+  if (!node.connected) {
+    if (node.heardAt === null) return 'never heard of';
+    return `unreachable, last heard of ${agoText(nowMs - Date.parse(node.heardAt))} ago`;
+  }
+  if (node.draining) return 'draining';
+  if (node.ready) return 'ready';
+  return node.reason === null ? 'not ready' : `not ready: ${node.reason}`;
+}
+
+/** `4 s`, `12 min`, `3 h`. */
+export function agoText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}

@@ -1,0 +1,67 @@
+/** `breakwater purge`: one entry in the journal and, with `--wait`, the proof that it has taken effect everywhere. */
+import { type ApiAccess, type ApiOptions, askApi, findApi, jsonOf } from '../api-access.ts';
+import type { CliContext } from '../cli-context.ts';
+import { CommandError, exitCodes } from '../command-error.ts';
+import {
+  acceptedLine,
+  type PurgeSelection,
+  type PurgeStatus,
+  progressText,
+  purgeBody,
+  purgeStatus,
+  resultLines,
+} from '../purge-progress.ts';
+
+export interface PurgeOptions extends ApiOptions, PurgeSelection {
+  /** Milliseconds. */
+  wait?: number;
+  json: boolean;
+}
+
+/** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
+const watchedLookMs = 200;
+const longestLookMs = 5000;
+
+/** Resolves with the exit code: done, or not converged. Throws CommandError when the purge was refused. */
+export async function purge(context: CliContext, options: PurgeOptions): Promise<number> {
+  const { terminal, clock } = context;
+  const body = purgeBody(options);
+  const access = findApi(options, context);
+  const beganMs = clock.monotonicMs();
+  const answer = await askApi(access, '/v1/purges', { method: 'POST', json: body });
+  const accepted = readStatus(jsonOf(answer));
+  if (options.wait === undefined) {
+    terminal.line(options.json ? JSON.stringify(accepted) : acceptedLine(accepted));
+    return exitCodes.done;
+  }
+  const last = await waitForAll(context, access, accepted, options.wait);
+  terminal.progress('');
+  if (options.json) terminal.line(JSON.stringify(last));
+  else for (const line of resultLines(last, clock.monotonicMs() - beganMs)) terminal.line(line);
+  return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
+}
+
+async function waitForAll(
+  { clock, terminal }: CliContext,
+  access: ApiAccess,
+  accepted: PurgeStatus,
+  waitMs: number,
+): Promise<PurgeStatus> {
+  const deadlineMs = clock.monotonicMs() + waitMs;
+  const lookMs = terminal.isWatched ? watchedLookMs : longestLookMs;
+  const path = `/v1/purges/${encodeURIComponent(accepted.id)}`;
+  let current = accepted;
+  while (current.status !== 'converged' && clock.monotonicMs() < deadlineMs) {
+    terminal.progress(`purging: ${progressText(current)}`);
+    const leftMs = Math.ceil(deadlineMs - clock.monotonicMs());
+    const answer = await askApi(access, `${path}?wait=${Math.max(1, Math.min(lookMs, leftMs))}ms`);
+    current = readStatus(jsonOf(answer));
+  }
+  return current;
+}
+
+function readStatus(value: unknown): PurgeStatus {
+  const parsed = purgeStatus.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new CommandError('what answers there is no purge API of Breakwater');
+}
