@@ -1,0 +1,246 @@
+/**
+ * A caching node's main thread: locks the data folder, binds, starts the writer and the workers, follows the journal, answers the
+ * admin listener, and stops everything in the right order. Edge and shield are the same here but for their worker file.
+ *
+ * Invariant: a purge is acknowledged only when it is durable in the node's file and every worker has applied it.
+ */
+import path from 'node:path';
+import type { DiskReport } from '../cache/disk-messages.ts';
+import { createKeySpace } from '../cache/key.ts';
+import { createSubscriber, type Subscriber } from '../purge/subscriber.ts';
+import { formatHostPort, type HostPort } from '../runtime/addresses.ts';
+import { lockFolder } from '../runtime/folder-lock.ts';
+import type { Service } from '../runtime/service.ts';
+import { changesBetween } from '../topology/changes.ts';
+import { dataFolder, recordBound } from '../topology/nodes.ts';
+import type { NodeContext } from '../topology/run-node.ts';
+import type { Pop, Shield } from '../topology/schema.ts';
+import { type Admin, startAdmin } from './admin.ts';
+import { chooseAddress, hostPorts, workerCount } from './binding.ts';
+import { createNodeHealth, type NodeHealth } from './node-health.ts';
+import { createNodePurges, type NodePurges } from './node-purges.ts';
+import { type SharedState, sharedState } from './shared-state.ts';
+import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
+import { startWriterHost, type WriterHost } from './writer-host.ts';
+
+export interface CacheNodePlan {
+  role: 'edge' | 'shield';
+  config: Pop | Shield;
+  /** The service's worker file. */
+  workerFile: URL;
+}
+
+/** A shield has no `capacity` of its own: so many requests at once count as full load. */
+const defaultCapacity = 1000;
+
+/** What the parts of a node share. `topology` is replaced by a reload. */
+interface Node {
+  context: NodeContext;
+  plan: CacheNodePlan;
+  topology: NodeContext['topology'];
+  shared: SharedState;
+  workers: number;
+  capacity: number;
+  diskFile: string | null;
+  health: NodeHealth;
+}
+
+/** Starts the node; resolves when it listens. It is ready once it has caught up with the journal. */
+export async function startCacheNode(context: NodeContext, plan: CacheNodePlan): Promise<Service> {
+  const { config } = plan;
+  const folder = dataFolder(context.topology, config.id);
+  const lock = lockFolder(folder);
+  const node = describe(context, plan, folder);
+  const listen = await chooseAddress(context, config.listen);
+  // The subscriber comes last; what the disk reports before is about nobody's purge yet.
+  let subscriber: Subscriber | undefined;
+  const writer = await openDisk(node, (report) => {
+    if (report.type === 'swept') purges.forget(report.seq);
+    else subscriber?.matched(report.seq, report.responses);
+  });
+  const purges = createNodePurges(context.log, writer);
+  const pool = openWorkers(node, listen, purges, writer, () => subscriber);
+  purges.attach(pool);
+  const port = await pool.start();
+  const reload = createReload(node, pool, writer);
+  subscriber = follow(node, purges, reload);
+  const admin = await openAdmin(node, pool, writer, subscriber);
+  const bound = {
+    listen: formatHostPort({ host: listen.host, port }),
+    admin: formatHostPort(admin.address),
+  };
+  recordBound(context.topology, config.id, bound);
+  node.health.setBound(bound);
+  becomeReady(node, subscriber);
+  context.log.info({ ...bound, workers: node.workers }, 'listening');
+  return {
+    bound,
+    reload: async () => JSON.stringify(await reload()),
+    async drain(limitMs) {
+      node.health.setDraining();
+      subscriber?.renewNow();
+      await pool.drain(limitMs);
+      await writer?.close();
+      await subscriber?.stop();
+      await admin.close();
+      lock.release();
+    },
+  };
+}
+
+function describe(context: NodeContext, plan: CacheNodePlan, folder: string): Node {
+  const { config } = plan;
+  const workers = workerCount(config.workers);
+  const shared = sharedState({ workers });
+  const capacity = 'capacity' in config ? config.capacity : defaultCapacity;
+  return {
+    context,
+    plan,
+    topology: context.topology,
+    shared,
+    workers,
+    capacity,
+    diskFile: config.diskBytes > 0 ? path.join(folder, 'cache.db') : null,
+    health: createNodeHealth({ shared, workers, capacity }),
+  };
+}
+
+async function openDisk(
+  { plan, topology, diskFile, context }: Node,
+  onReport: (report: DiskReport) => void,
+): Promise<WriterHost | undefined> {
+  if (diskFile === null) return undefined;
+  const { config, role } = plan;
+  return startWriterHost({
+    service: role,
+    nodeId: config.id,
+    disk: {
+      file: diskFile,
+      budgetBytes: config.diskBytes,
+      maxObjectBytes: maxObjectBytes(config),
+    },
+    sites: topology.sites,
+    onReport,
+    onFailure(error) {
+      // A node that cannot make purges durable must not serve on; its supervisor starts it again.
+      context.log.fatal({ err: error }, 'the writer of the disk tier is gone');
+      process.exit(1);
+    },
+  });
+}
+
+function openWorkers(
+  node: Node,
+  listen: HostPort,
+  purges: NodePurges,
+  writer: WriterHost | undefined,
+  subscriber: () => Subscriber | undefined,
+): WorkerPool {
+  const { context, plan, shared, workers } = node;
+  const { config } = plan;
+  return createWorkerPool({
+    clock: context.clock,
+    log: context.log,
+    metrics: context.metrics,
+    shared,
+    count: workers,
+    file: plan.workerFile,
+    startOf: (index, port = listen.port) => ({
+      role: plan.role,
+      nodeId: config.id,
+      topology: node.topology,
+      index,
+      count: workers,
+      shared: shared.buffer,
+      listen: { ...listen, port },
+      reusePort: workers > 1,
+      hostPorts: hostPorts(config, port),
+      memoryBytes: Math.floor(config.memoryBytes / workers),
+      diskFile: node.diskFile,
+      maxObjectBytes: maxObjectBytes(config),
+      capacity: node.capacity,
+      instance: context.instance,
+    }),
+    purges: purges.feedStart,
+    connectWriter: () => writer?.connect() ?? null,
+    async onPurge({ call, url, soft, token }, reply) {
+      const scope = node.topology.purge.tokens.find(({ name }) => name === token)?.hosts;
+      const outcome = scope
+        ? await subscriber()?.append({ soft, scope, selectors: [{ kind: 'url', url }] })
+        : undefined;
+      reply({
+        type: 'purge-appended',
+        call,
+        ...(outcome ?? { ok: false, problem: 'the node is still starting' }),
+      });
+    },
+  });
+}
+
+export interface Reloaded {
+  applied: string[];
+  refused: string[];
+}
+
+function createReload(
+  node: Node,
+  pool: WorkerPool,
+  writer: WriterHost | undefined,
+): () => Promise<Reloaded> {
+  return async () => {
+    const next = node.context.loadAgain();
+    const { merged, applied, refused } = changesBetween(node.topology, next, node.plan.config.id);
+    node.topology = merged;
+    pool.broadcast({ type: 'topology', topology: merged });
+    writer?.updateSites(merged.sites);
+    return { applied, refused };
+  };
+}
+
+function follow(node: Node, purges: NodePurges, reload: () => Promise<Reloaded>): Subscriber {
+  const { context, plan } = node;
+  return createSubscriber(context, {
+    topology: context.topology,
+    node: { id: plan.config.id, role: plan.role },
+    instance: context.instance,
+    wantsView: false,
+    position: purges.position,
+    apply: purges.apply,
+    reset: purges.reset,
+    health: node.health.now,
+    topologyHash: () => node.topology.hash,
+    onRequest: (what) =>
+      what === 'reload'
+        ? reload()
+        : Promise.reject(new Error(`"${what}" is not answered by this node`)),
+  });
+}
+
+function openAdmin(
+  node: Node,
+  pool: WorkerPool,
+  writer: WriterHost | undefined,
+  subscriber: Subscriber,
+): Promise<Admin> {
+  return startAdmin(node.context, {
+    node: node.plan.config,
+    health: node.health,
+    metrics: async () => {
+      const workers = (await pool.snapshots()).map((worker) => worker.metrics);
+      return writer ? [...workers, await writer.snapshot()] : workers;
+    },
+    append: (selectors, soft) => subscriber.append({ soft, scope: ['*'], selectors }),
+    keySpace: () => createKeySpace(node.topology.sites),
+  });
+}
+
+function becomeReady({ health }: Node, subscriber: Subscriber): void {
+  subscriber.onCaughtUp(() => {
+    health.setCaughtUp(true);
+    subscriber.renewNow();
+  });
+}
+
+function maxObjectBytes(config: Pop | Shield): number {
+  return Math.floor(config.diskBytes / 4);
+}

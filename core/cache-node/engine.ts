@@ -1,0 +1,196 @@
+/**
+ * One worker's caching engine, put together: tiers, purge state, flights, the mesh, and the control flow over them. Nothing is
+ * decided here; this file says who knows whom.
+ */
+
+import { createAccessLog } from '../cache/access-log.ts';
+import { createCoalescer } from '../cache/coalesce.ts';
+import type { DiskTier } from '../cache/disk-tier.ts';
+import type { CacheRequest } from '../cache/exchange.ts';
+import type { FlightDeps } from '../cache/flight.ts';
+import type { HandleDeps } from '../cache/handle.ts';
+import type { KeySpace } from '../cache/key.ts';
+import { createMemoryTier } from '../cache/memory-tier.ts';
+import { type ObtainDeps, obtain } from '../cache/obtain.ts';
+import type { PurgeState } from '../cache/purge-state.ts';
+import { createStore } from '../cache/store.ts';
+import { createNetworkSet } from '../runtime/addresses.ts';
+import type { Clock, Random } from '../runtime/deps.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { TopologyWithSecret } from '../topology/secret-file.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { createMesh, type Mesh } from './mesh.ts';
+import type { MeshRequest } from './mesh-messages.ts';
+import type { SharedState } from './shared-state.ts';
+import { createTierAuthentication } from './tier-authentication.ts';
+import type { WorkerStart, WorkerStats } from './worker-messages.ts';
+
+export interface EngineDeps {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  metrics: Metrics;
+  upstream: Upstream;
+  purges: PurgeState;
+  disk: DiskTier | undefined;
+  shared: SharedState;
+  /** The keys of the sites as they are configured now. */
+  keySpace: () => KeySpace;
+}
+
+export interface Engine {
+  handle: HandleDeps;
+  mesh: Mesh;
+  updateTopology(topology: TopologyWithSecret): void;
+  stats(): WorkerStats;
+}
+
+/** Bodies up to this size are kept in memory whole, if a sixteenth of the worker's budget allows. */
+const largestMemoryObjectBytes = 4 * 2 ** 20;
+const windowBytes = 8 * 2 ** 20;
+const finishBytes = 16 * 2 ** 20;
+const stallLimitMs = 15_000;
+
+/** Puts the engine of a worker together. */
+export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
+  const { clock, metrics, log, purges, disk } = deps;
+  const count = (name: string, help: string) => metrics.counter(name, help);
+  const memory = createMemoryTier({
+    budgetBytes: start.memoryBytes,
+    onEvict: count(
+      'breakwater_cache_memory_evictions_total',
+      'URLs that left the memory tier for want of room.',
+    ),
+    onVariantCap: count(
+      'breakwater_cache_variant_cap_total',
+      'Variants dropped because their URL had too many.',
+    ),
+  });
+  const store = createStore(
+    { metrics, purges, memory, disk },
+    { memoryObjectBytes: Math.min(largestMemoryObjectBytes, Math.floor(start.memoryBytes / 16)) },
+  );
+  const memoryInUse = { bytes: 0 };
+  const flights: FlightDeps = {
+    clock,
+    store,
+    memoryInUse,
+    limits: {
+      windowBytes,
+      totalWindowBytes: Math.max(windowBytes, Math.floor(start.memoryBytes / 2)),
+      finishBytes,
+      stallLimitMs,
+    },
+    onReaderCut: count(
+      'breakwater_cache_stalled_readers_cut_total',
+      'Readers cut because they alone held up others.',
+    ),
+  };
+  const coalescer = createCoalescer(
+    { clock, metrics, purges },
+    { maxWaiters: start.topology.limits.waiters },
+  );
+  const dropLocally = (keys: readonly string[]) => {
+    store.remove(keys, false);
+    coalescer.invalidate(keys);
+  };
+  const mesh = createMesh(
+    {
+      revive: (request) => revive(deps.keySpace(), clock, request),
+      obtain: (request) => obtain(obtainDeps, request, { mayAskPeers: false }),
+      onInvalidate: dropLocally,
+    },
+    { self: start.index, count: start.count },
+  );
+  const countRefresh = metrics.counter(
+    'breakwater_cache_refreshes_total',
+    'Background refreshes by outcome.',
+    ['outcome'],
+  );
+  const obtainDeps: ObtainDeps = {
+    clock,
+    store,
+    purges,
+    coalescer,
+    flights,
+    upstream: deps.upstream,
+    peers: mesh,
+    maxObjectBytes: disk ? start.maxObjectBytes : store.memoryObjectBytes,
+    onRefresh: (outcome) => countRefresh({ outcome }),
+  };
+  const admission = createAdmission(deps, start);
+  return {
+    mesh,
+    handle: {
+      clock,
+      nodeId: start.nodeId,
+      role: start.role,
+      admit: admission.deps,
+      obtain: obtainDeps,
+      access: createAccessLog({ log, metrics }),
+      isDraining: deps.shared.isDraining,
+      invalidate(keys) {
+        dropLocally(keys);
+        disk?.remove(keys);
+        mesh.invalidate(keys);
+      },
+      boundary: () => deps.random.hex(12),
+    },
+    updateTopology: admission.update,
+    stats: () => ({
+      memoryBytes: memory.bytes,
+      memoryEntries: memory.count,
+      flights: coalescer.flights,
+      flightBytes: memoryInUse.bytes,
+    }),
+  };
+}
+
+/** What `admit` needs; trusted proxies follow a reload. */
+function createAdmission(deps: EngineDeps, start: WorkerStart) {
+  let isTrustedProxy = createNetworkSet(start.topology.trustedProxies);
+  const authenticateTier = createTierAuthentication(start.topology, start.nodeId);
+  const { limits } = start.topology;
+  let nextRequest = 0;
+  const admit: HandleDeps['admit'] = {
+    keySpace: deps.keySpace,
+    limits: {
+      maxFields: limits.fields,
+      maxHeadBytes: limits.headBytes,
+      maxTargetBytes: limits.urlBytes,
+    },
+    cdnId: `breakwater-${start.topology.network}`,
+    nodeId: start.nodeId,
+    ports: new Set(start.hostPorts),
+    isTrustedProxy: (address) => isTrustedProxy(address),
+    authenticateTier: start.role === 'shield' ? authenticateTier : () => undefined,
+    tiersOnly: start.role === 'shield',
+    nextRequestId() {
+      nextRequest += 1;
+      return `${start.instance}-${start.index}-${nextRequest.toString(36)}`;
+    },
+  };
+  return {
+    deps: admit,
+    update(topology: TopologyWithSecret) {
+      isTrustedProxy = createNetworkSet(topology.trustedProxies);
+    },
+  };
+}
+
+/** The request of another worker, as if it had come here. */
+function revive(keySpace: KeySpace, clock: Clock, plain: MeshRequest): CacheRequest | undefined {
+  const key = keySpace.keyOf(plain.scheme, plain.host, plain.pathAndQuery);
+  if (!key) return undefined;
+  return {
+    method: plain.method,
+    key,
+    headers: plain.headers,
+    forwardHeaders: () => plain.forwardHeaders,
+    directives: plain.directives,
+    unreached: plain.unreached,
+    isRefresh: plain.isRefresh,
+    startedAtMs: clock.nowMs(),
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * The public listener of a worker: `node:http` with every limit set. What its parser refuses gets an answer and the connection's
+ * end; what it accepts goes to `handle`.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HostPort } from '../runtime/addresses.ts';
+import type { Clock } from '../runtime/deps.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Limits } from '../topology/schema.ts';
+
+export interface ListenerDeps {
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+}
+
+export interface Listener {
+  /** Binds; resolves with the port. */
+  listen(address: HostPort, reusePort: boolean): Promise<number>;
+  /** Takes no more connections, lets requests finish for `limitMs`, then cuts them. */
+  drain(limitMs: number): Promise<void>;
+}
+
+/** A client that sends or takes nothing for so long is cut. */
+const idleSocketMs = 120_000;
+const headersMs = 15_000;
+const requestMs = 3_600_000;
+const keepAliveMs = 15_000;
+const backlog = 4096;
+
+/** Creates the listener; nothing is bound yet. */
+export function createListener(deps: ListenerDeps, limits: Limits): Listener {
+  const countRefused = deps.metrics.counter(
+    'breakwater_cache_refused_connections_total',
+    'Connections and heads that the listener refused, by reason.',
+    ['reason'],
+  );
+  const server = createServer(
+    {
+      // The request line counts as well; what is over gets 431.
+      maxHeaderSize: limits.headBytes + limits.urlBytes,
+      requireHostHeader: false,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: keepAliveMs,
+      noDelay: true,
+    },
+    (req, res) => {
+      deps.handle(req, res).catch((error: unknown) => {
+        // A fault of ours harms this request only.
+        deps.log.error({ err: error, url: req.url }, 'request failed');
+        res.destroy();
+      });
+    },
+  );
+  server.maxConnections = limits.connections;
+  // Fields beyond `limits.fields` are refused by `admit`; Node must not cut the list in silence before.
+  server.maxHeadersCount = 0;
+  server.timeout = idleSocketMs;
+  server.on('drop', () => countRefused({ reason: 'connections' }));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    countRefused({ reason: reasonOf(error) });
+    refuse(error, socket);
+  });
+  return {
+    listen: (address, reusePort) => bind(server, address, reusePort),
+    drain: (limitMs) => drain(deps.clock, server, limitMs),
+  };
+}
+
+function bind(server: Server, { host, port }: HostPort, reusePort: boolean): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog, ...(reusePort ? { reusePort } : {}) }, () => {
+      server.off('error', reject);
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound ? bound.port : port);
+    });
+  });
+}
+
+function drain(clock: Clock, server: Server, limitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = clock.after(limitMs, () => server.closeAllConnections());
+    server.close(() => {
+      limit.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return 'head-too-large';
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timeout';
+  return error.code?.startsWith('HPE_') ? 'malformed' : 'connection';
+}
+
+/** RFC 9112 §9: what cannot be parsed is answered once and the connection ended, for nothing after it can be trusted. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || socket.bytesWritten > 0 || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const lines: Record<string, string> = {
+    'head-too-large': '431 Request Header Fields Too Large',
+    timeout: '408 Request Timeout',
+  };
+  const status = lines[reasonOf(error)] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,66 @@
+/** What travels between two workers of a node over their message port. `ask` numbers are the asker's own. */
+
+import type { StoredResponseInit } from '../cache/entry.ts';
+import type { Decided, FetchReport, NotStored } from '../cache/exchange.ts';
+import type { CacheControl } from '../http/cache-control.ts';
+import type { RawHeaders } from '../http/headers.ts';
+import type { Position } from '../purge/command.ts';
+import type { Failure } from '../upstream/upstream.ts';
+
+/** A `CacheRequest` as plain data. */
+export interface MeshRequest {
+  method: string;
+  scheme: 'http' | 'https';
+  host: string;
+  pathAndQuery: string;
+  headers: RawHeaders;
+  forwardHeaders: RawHeaders;
+  directives: CacheControl;
+  unreached: Position | null;
+  isRefresh: boolean;
+}
+
+export type MeshHead =
+  | {
+      kind: 'streaming';
+      init: StoredResponseInit;
+      notStored: NotStored | null;
+      shareable: boolean;
+      lengthBytes: number | undefined;
+      report: FetchReport;
+      decided: Decided;
+    }
+  | {
+      kind: 'ready';
+      init: StoredResponseInit;
+      rowId: number | null;
+      /** Null: to be read from disk. */
+      body: Uint8Array | null;
+      report: FetchReport | undefined;
+      decided: Decided;
+    }
+  | { kind: 'failed'; failure: Failure };
+
+export type MeshMessage =
+  | { type: 'ask'; ask: number; request: MeshRequest }
+  | { type: 'head'; ask: number; head: MeshHead }
+  | { type: 'piece'; ask: number; bytes: Uint8Array }
+  | { type: 'end'; ask: number }
+  | { type: 'cut'; ask: number }
+  /** Progress of the rows that the owner writes the body to. */
+  | {
+      type: 'backing';
+      ask: number;
+      rowId: number | null;
+      committedBytes: number;
+      state: 'open' | 'stored' | 'dropped';
+    }
+  /** The asker has taken so many bytes more. */
+  | { type: 'credit'; ask: number; bytes: number }
+  /** The asker wants no more of it. */
+  | { type: 'cancel'; ask: number }
+  /** An unsafe request has changed what is under these keys. */
+  | { type: 'invalidate'; keys: readonly string[] };
+
+/** Bytes of one body that may be on the way between two workers. */
+export const creditBytes = 1024 * 1024;

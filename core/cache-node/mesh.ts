@@ -1,0 +1,60 @@
+/**
+ * How the workers of a node share flights: each key is owned by one worker (rendezvous hashing), and a miss in another one goes
+ * to the owner over a message port; so a node has one flight per key, however its connections are spread.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Peers } from '../cache/obtain.ts';
+import { ownerOf } from '../upstream/ring.ts';
+import { type AnswerDeps, createAnswerer } from './mesh-answer.ts';
+import { createAsker, lostWorker } from './mesh-ask.ts';
+import type { MeshMessage } from './mesh-messages.ts';
+
+export interface Mesh extends Peers {
+  /** Connects (anew) to worker `index`. */
+  connect(index: number, port: MessagePort): void;
+  /** Tells all other workers to drop what they hold under the keys. */
+  invalidate(keys: readonly string[]): void;
+}
+
+/** Creates the mesh of worker `self` of `count`. `onInvalidate` is called for what other workers tell. */
+export function createMesh(
+  deps: AnswerDeps & { onInvalidate: (keys: readonly string[]) => void },
+  { self, count }: { self: number; count: number },
+): Mesh {
+  const links = new Map<number, { port: MessagePort; asker: ReturnType<typeof createAsker> }>();
+  return {
+    ownerOf(key) {
+      if (count === 1) return undefined;
+      const owner = ownerOf(key, count);
+      // Without a link (the worker is being replaced) this one fetches for itself.
+      return owner === self || !links.has(owner) ? undefined : owner;
+    },
+    ask(owner, request, signal) {
+      const link = links.get(owner);
+      if (!link) return Promise.resolve({ kind: 'failed', failure: lostWorker });
+      return link.asker.ask(request, signal);
+    },
+    connect(index, port) {
+      links.get(index)?.port.close();
+      const asker = createAsker(port);
+      const answerer = createAnswerer(deps, port);
+      links.set(index, { port, asker });
+      port.on('message', (message: MeshMessage) => {
+        if (message.type === 'invalidate') deps.onInvalidate(message.keys);
+        else {
+          asker.receive(message);
+          answerer.receive(message);
+        }
+      });
+      port.on('close', () => {
+        if (links.get(index)?.port === port) links.delete(index);
+        asker.lose();
+        answerer.lose();
+      });
+    },
+    invalidate(keys) {
+      const message: MeshMessage = { type: 'invalidate', keys };
+      for (const { port } of links.values()) port.postMessage(message);
+    },
+  };
+}

@@ -1,0 +1,266 @@
+/**
+ * The main thread's hold on its workers: starts them one after the other (the first binds and tells the port), connects each with
+ * each, publishes purges, replaces the one that ends or falls silent.
+ *
+ * Invariant: `publish` resolves only when every worker that runs has applied the change; one that is replaced meanwhile
+ * starts from the change, so it counts as well.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { type Clock, every } from '../runtime/deps.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics, MetricsSnapshot } from '../runtime/metrics.ts';
+import type { FeedChange, FeedMessage, FeedStart } from './purge-feed.ts';
+import type { SharedState } from './shared-state.ts';
+import type { FromWorker, ToWorker, WorkerStart, WorkerStats } from './worker-messages.ts';
+
+export interface WorkerPool {
+  /** Starts all workers; resolves with the port that they listen on. Rejects with what the first could not do. */
+  start(): Promise<number>;
+  /** Gives a change to all workers; resolves when all have applied it. */
+  publish(change: FeedChange): Promise<void>;
+  broadcast(message: ToWorker): void;
+  snapshots(): Promise<{ metrics: MetricsSnapshot; stats: WorkerStats }[]>;
+  drain(limitMs: number): Promise<void>;
+  readonly running: number;
+}
+
+export interface WorkerPoolOptions {
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  shared: SharedState;
+  count: number;
+  /** The service's worker file. */
+  file: URL;
+  /** What worker `index` starts with; ports are added here. */
+  startOf: (
+    index: number,
+    port: number | undefined,
+  ) => Omit<WorkerStart, 'purges' | 'purgePort' | 'writerPort'>;
+  /** The purges that a worker which starts now builds its index from. */
+  purges: () => Omit<FeedStart, 'generation'>;
+  /** A connection to the writer thread; null: no disk tier. */
+  connectWriter: () => MessagePort | null;
+  onPurge: (
+    message: Extract<FromWorker, { type: 'purge' }>,
+    reply: (message: ToWorker) => void,
+  ) => void;
+}
+
+/** A worker whose heartbeat stands still for so long is ended and replaced (DESIGN section 1). */
+const silentMs = 2000;
+const checkMs = 500;
+const restartMs = 200;
+const snapshotLimitMs = 1000;
+
+interface Member {
+  worker: Worker;
+  purgePort: MessagePort;
+  appliedGeneration: number;
+  lastBeat: number;
+  lastBeatMs: number;
+  /** False until it listens: a worker that is still starting is not judged by its silence. */
+  isListening: boolean;
+}
+
+/** Creates the pool; no worker runs yet. */
+export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
+  const { clock, log, shared, count } = options;
+  const members = new Map<number, Member>();
+  const waiters = new Set<() => void>();
+  const snapshotCalls = new Map<
+    number,
+    (message: Extract<FromWorker, { type: 'snapshot' }>) => void
+  >();
+  const countReplaced = options.metrics.counter(
+    'breakwater_node_workers_replaced_total',
+    'Worker threads that were replaced, by reason.',
+    ['reason'],
+  );
+  let generation = 0;
+  let boundPort: number | undefined;
+  let nextCall = 0;
+  let isDraining = false;
+  const settle = () => {
+    for (const check of [...waiters]) check();
+  };
+
+  const launch = (index: number): Promise<number> => {
+    const purges = new MessageChannel();
+    const writerPort = options.connectWriter();
+    const data: WorkerStart = {
+      ...options.startOf(index, boundPort),
+      purges: { ...options.purges(), generation },
+      purgePort: purges.port2,
+      writerPort,
+    };
+    const transferList = writerPort ? [purges.port2, writerPort] : [purges.port2];
+    const worker = new Worker(options.file, {
+      workerData: data,
+      transferList,
+      name: `worker ${index}`,
+    });
+    const member: Member = {
+      worker,
+      purgePort: purges.port1,
+      appliedGeneration: generation,
+      lastBeat: shared.heartbeat(index),
+      lastBeatMs: clock.monotonicMs(),
+      isListening: false,
+    };
+    members.set(index, member);
+    connectToOthers(index, worker);
+    return listening(index, member);
+  };
+
+  const connectToOthers = (index: number, worker: Worker) => {
+    for (const [other, { worker: peer }] of members) {
+      if (other === index) continue;
+      const link = new MessageChannel();
+      worker.postMessage({ type: 'peer', index: other, port: link.port1 } satisfies ToWorker, [
+        link.port1,
+      ]);
+      peer.postMessage({ type: 'peer', index, port: link.port2 } satisfies ToWorker, [link.port2]);
+    }
+  };
+
+  const listening = (index: number, member: Member): Promise<number> => {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const { worker } = member;
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'listening') {
+        member.isListening = true;
+        member.lastBeatMs = clock.monotonicMs();
+        resolve(message.port);
+      } else receive(member, message);
+    });
+    worker.on('error', (error) => {
+      if (member.isListening) log.error({ err: error, worker: index }, 'a worker failed');
+      reject(error);
+    });
+    worker.on('exit', () => {
+      reject(new Error(`worker ${index} ended`));
+      if (members.get(index) !== member) return;
+      members.delete(index);
+      member.purgePort.close();
+      settle();
+      if (member.isListening && !isDraining) replace(index, 'ended');
+    });
+    return promise;
+  };
+
+  const receive = (member: Member, message: FromWorker) => {
+    switch (message.type) {
+      case 'applied':
+        member.appliedGeneration = message.generation;
+        settle();
+        break;
+      case 'snapshot':
+        snapshotCalls.get(message.call)?.(message);
+        break;
+      case 'purge':
+        options.onPurge(message, (reply) => member.worker.postMessage(reply));
+        break;
+      default:
+        break;
+    }
+  };
+
+  const replace = (index: number, reason: 'ended' | 'silent') => {
+    countReplaced({ reason });
+    log.error({ worker: index, reason }, 'replacing a worker');
+    shared.clear(index);
+    clock.after(restartMs, () => {
+      if (isDraining || members.has(index)) return;
+      launch(index).catch((error: unknown) => {
+        log.error({ err: error, worker: index }, 'a worker could not be replaced');
+        members.delete(index);
+        if (!isDraining) replace(index, 'ended');
+      });
+    });
+  };
+
+  const checkHeartbeats = () => {
+    const nowMs = clock.monotonicMs();
+    for (const [index, member] of members) {
+      const beat = shared.heartbeat(index);
+      if (beat !== member.lastBeat || !member.isListening) {
+        member.lastBeat = beat;
+        member.lastBeatMs = nowMs;
+      } else if (nowMs - member.lastBeatMs > silentMs) {
+        members.delete(index);
+        member.purgePort.close();
+        settle();
+        void member.worker.terminate();
+        replace(index, 'silent');
+      }
+    }
+  };
+
+  const send = (message: ToWorker) => {
+    for (const { worker } of members.values()) worker.postMessage(message);
+  };
+
+  return {
+    async start() {
+      boundPort = await launch(0);
+      const others = Array.from({ length: count - 1 }, (_, i) => launch(i + 1));
+      await Promise.all(others);
+      every(clock, checkMs, checkHeartbeats);
+      return boundPort;
+    },
+    publish(change) {
+      generation += 1;
+      const wanted = generation;
+      const message: FeedMessage = { generation, change };
+      // Posted first, published second: a worker that sees the generation finds the change on its port.
+      for (const member of members.values()) member.purgePort.postMessage(message);
+      shared.publishGeneration(generation);
+      send({ type: 'sync' });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const check = () => {
+        for (const member of members.values()) if (member.appliedGeneration < wanted) return;
+        waiters.delete(check);
+        resolve();
+      };
+      waiters.add(check);
+      check();
+      return promise;
+    },
+    broadcast: send,
+    async snapshots() {
+      const asked = [...members.values()].map(({ worker }) => {
+        nextCall += 1;
+        const call = nextCall;
+        const { promise, resolve } = Promise.withResolvers<
+          { metrics: MetricsSnapshot; stats: WorkerStats } | undefined
+        >();
+        const limit = clock.after(snapshotLimitMs, () => resolve(undefined));
+        snapshotCalls.set(call, ({ metrics, stats }) => {
+          limit.cancel();
+          resolve({ metrics, stats });
+        });
+        worker.postMessage({ type: 'snapshot', call } satisfies ToWorker);
+        return promise.finally(() => snapshotCalls.delete(call));
+      });
+      return (await Promise.all(asked)).filter((answer) => answer !== undefined);
+    },
+    async drain(limitMs) {
+      isDraining = true;
+      const all = [...members.values()].map(
+        ({ worker }) =>
+          new Promise<void>((resolve) => {
+            worker.on('message', (message: FromWorker) => {
+              if (message.type === 'drained') resolve();
+            });
+            worker.once('exit', () => resolve());
+          }),
+      );
+      send({ type: 'drain', limitMs });
+      await Promise.all(all);
+    },
+    get running() {
+      return members.size;
+    },
+  };
+}

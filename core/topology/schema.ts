@@ -1,0 +1,343 @@
+/**
+ * The one configuration file of a network: every key, its meaning, unit and default stand here, and nowhere else. The
+ * schema renames keys to carry their unit (`lease` becomes `leaseMs`), so that no reader has to guess.
+ *
+ * Unknown keys are refused. What no single key can say wrong is in `cross-checks.ts`.
+ */
+import { z } from 'zod';
+import {
+  domainName,
+  duration,
+  ipAddress,
+  listenAddress,
+  network,
+  nodeId,
+  reachAddress,
+  secretText,
+  size,
+} from './units.ts';
+
+const latitude = z.number().min(-90).max(90);
+const longitude = z.number().min(-180).max(180);
+const country = z.string().regex(/^[A-Z]{2}$/, 'expected a two-letter country code such as FR');
+const continent = z.enum(['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA']);
+
+const location = z.strictObject({
+  latitude,
+  longitude,
+  city: z.string().optional(),
+  country: country.optional(),
+  continent: continent.optional(),
+});
+
+const origin = z.strictObject({
+  /** `http://host:port`, without a path: requests keep their own. */
+  url: z
+    .string()
+    .refine(isOriginUrl, 'expected http://HOST[:PORT] or https://HOST[:PORT] without a path'),
+  /** Share of the requests among origins of the same rank. 0 takes it out of rotation. */
+  weight: z.number().int().min(0).max(1000).default(1),
+  /** Used only while no origin that is not a backup can be. */
+  backup: z.boolean().default(false),
+  /** The Host field that the origin sees: the client's (`preserve`), the URL's (`origin`), or a name given here. */
+  host: z.string().min(1).default('preserve'),
+});
+
+/** How the query string takes part in the cache key and in the request to the origin. */
+const queryRules = z
+  .strictObject({
+    /** Orders parameters by name, so that `?b=1&a=2` and `?a=2&b=1` are one object. */
+    sort: z.boolean().default(false),
+    /** Keeps only these parameters. */
+    keep: z.array(z.string().min(1)).optional(),
+    /** Removes these parameters, such as `utm_source`. */
+    drop: z.array(z.string().min(1)).optional(),
+  })
+  .refine((rules) => !(rules.keep && rules.drop), 'give "keep" or "drop", not both');
+
+const varyRules = z.strictObject({
+  /** Variants kept for one URL; the oldest goes when a further one comes. */
+  maxVariants: z.number().int().min(1).max(1000).default(50),
+});
+
+const cacheRules = z
+  .strictObject({
+    /** Freshness of a response that states none itself. 0s: none. */
+    defaultTtl: duration.default(0),
+    /** Serves a stale response while it is refreshed, for this long, where the response itself does not say. */
+    staleWhileRevalidate: duration.optional(),
+    /** Serves a stale response when the upstream fails, for this long, where the response itself does not say. */
+    staleIfError: duration.optional(),
+    /** Responses with Set-Cookie: not stored (`refuse`), stored without the field (`strip`), or stored (`store`). */
+    setCookie: z.enum(['refuse', 'strip', 'store']).default('refuse'),
+    /** Whether `Cache-Control` of a request (no-cache, max-age …) may force a revalidation. */
+    clientRevalidation: z.boolean().default(true),
+    query: queryRules.default({ sort: false }),
+    vary: varyRules.default({ maxVariants: 50 }),
+  })
+  .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, ...rest }) => ({
+    ...rest,
+    defaultTtlMs: defaultTtl,
+    staleWhileRevalidateMs: staleWhileRevalidate,
+    staleIfErrorMs: staleIfError,
+  }));
+
+const siteTimeouts = z
+  .strictObject({
+    /** Until a connection to an origin stands. */
+    connect: duration.default(5000),
+    /** From sending a request to the head of its response. */
+    firstByte: duration.default(30_000),
+    /** Between two pieces of a response's body. */
+    betweenBytes: duration.default(30_000),
+  })
+  .transform((t) => ({
+    connectMs: t.connect,
+    firstByteMs: t.firstByte,
+    betweenBytesMs: t.betweenBytes,
+  }));
+
+const site = z
+  .strictObject({
+    /** Host names of the site. A request for any other host is 421. */
+    hosts: z.array(domainName).min(1, 'name at least one host'),
+    origins: z.array(origin).min(1, 'name at least one origin'),
+    /** How requests are spread over the origins: smooth weighted round-robin. */
+    balance: z.enum(['round-robin']).default('round-robin'),
+    cache: cacheRules.prefault({}),
+    timeouts: siteTimeouts.prefault({}),
+    /** Largest body of a request. */
+    maxRequestBody: size.default(2 ** 30),
+    /** Whether an edge may ask the origins itself when none of its shields answers. */
+    originFallback: z.boolean().default(true),
+    /** Whether the public listener takes `PURGE`, with a purge token. */
+    purgeMethod: z.boolean().default(false),
+  })
+  .transform(({ maxRequestBody, ...rest }) => ({ ...rest, maxRequestBodyBytes: maxRequestBody }));
+
+const cachingNode = {
+  id: nodeId,
+  location,
+  /** HTTP. Port 0 lets the system choose; `status --json` tells what it chose. */
+  listen: listenAddress,
+  /** How other nodes and the command line reach `listen`; required where that is a wildcard. */
+  reach: reachAddress.optional(),
+  /** /healthz, /readyz, /metrics and PURGE: for operators, never public. */
+  admin: listenAddress,
+  /** Budget of the memory tier of the whole node, over all workers. */
+  memory: size.default(256 * 2 ** 20),
+  /** Budget of the disk tier; 0B switches it off. */
+  disk: size.default(2 * 2 ** 30),
+  /** Worker threads; default: the machine's cores (`up` divides them among its nodes). */
+  workers: z.number().int().min(1).max(64).optional(),
+};
+
+const unitsOfCachingNode = <T extends { memory: number; disk: number }>({
+  memory,
+  disk,
+  ...rest
+}: T) => ({
+  ...rest,
+  memoryBytes: memory,
+  diskBytes: disk,
+});
+
+/** A tier list: ids are tried in order; a list within the list is a ring over which keys are spread by rendezvous hashing. */
+const shieldList = z
+  .union([nodeId, z.array(z.union([nodeId, z.array(nodeId).min(1)]))])
+  .transform((value) =>
+    typeof value === 'string' ? [[value]] : value.map((item) => [item].flat()),
+  );
+
+const pop = z
+  .strictObject({
+    ...cachingNode,
+    /** The addresses that DNS hands out for this PoP. */
+    advertise: z.array(ipAddress).min(1, 'name at least one address'),
+    /** The shields of this PoP: an id, or a list in order of preference; none: straight to the origins. */
+    shield: shieldList.optional(),
+    /** Concurrent client requests at which DNS counts the PoP as fully loaded. */
+    capacity: z.number().int().min(1).default(1000),
+    /** Taken out of DNS answers by the operator while it goes on serving. */
+    drain: z.boolean().default(false),
+  })
+  .transform(({ shield, ...rest }) => ({ ...unitsOfCachingNode(rest), shieldRings: shield ?? [] }));
+
+const shield = z.strictObject(cachingNode).transform(unitsOfCachingNode);
+
+const staticRecord = z.strictObject({
+  /** Name within the zone; `@` is the apex. */
+  name: z.string().min(1),
+  type: z.enum(['A', 'AAAA', 'TXT', 'CNAME', 'NS']),
+  value: z.union([z.string(), z.array(z.string()).min(1)]).transform((value) => [value].flat()),
+  ttl: duration.optional(),
+});
+
+const zone = z
+  .strictObject({
+    name: domainName,
+    /** Time to live of steered answers. */
+    ttl: duration.default(30_000),
+    records: z.array(staticRecord).default([]),
+  })
+  .transform(({ ttl, records, ...rest }) => ({
+    ...rest,
+    ttlMs: ttl,
+    records: records.map(({ ttl: recordTtl, ...record }) => ({
+      ...record,
+      ttlMs: recordTtl ?? ttl,
+    })),
+  }));
+
+const place = z.strictObject({
+  name: z.string().min(1),
+  networks: z.array(network).min(1, 'name at least one network'),
+  latitude,
+  longitude,
+  city: z.string().optional(),
+  country: country.optional(),
+  continent: continent.optional(),
+});
+
+const dnsNode = z
+  .strictObject({
+    id: nodeId,
+    /** UDP and TCP. */
+    listen: listenAddress,
+    reach: reachAddress.optional(),
+    admin: listenAddress,
+    /** Short for `zones` with one zone without further records. */
+    zone: domainName.optional(),
+    ttl: duration.optional(),
+    zones: z.array(zone).optional(),
+    /** The name of this server in NS records, and of its glue. */
+    name: domainName,
+    /** The addresses in the glue. */
+    advertise: z.array(ipAddress).min(1, 'name at least one address'),
+    geoip: z
+      .strictObject({
+        /** A MaxMind-format city database (GeoLite2, DB-IP City Lite …); without one, places and a coarse built-in table are used. */
+        database: z.string().min(1).optional(),
+        /** Networks whose place is known; these come before the database. */
+        places: z.array(place).default([]),
+      })
+      .prefault({}),
+    /** How often each PoP's public listener is probed. Three failures take it out, two successes bring it back. */
+    probe: z
+      .strictObject({ interval: duration.default(2000), timeout: duration.default(1000) })
+      .prefault({}),
+  })
+  .superRefine((value, context) => {
+    if ((value.zone === undefined) === (value.zones === undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['zone'],
+        message: 'give either "zone" or "zones"',
+      });
+    }
+    if (value.zones && value.ttl !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ttl'],
+        message: '"ttl" goes with "zone"; with "zones" it stands in each',
+      });
+    }
+    if (value.probe.timeout > value.probe.interval) {
+      context.addIssue({
+        code: 'custom',
+        path: ['probe', 'timeout'],
+        message: 'a probe must time out before the next one starts: at most "interval"',
+      });
+    }
+  })
+  .transform(({ zone: name, ttl, zones, probe, ...rest }) => ({
+    ...rest,
+    zones: zones ?? (name === undefined ? [] : [{ name, ttlMs: ttl ?? 30_000, records: [] }]),
+    probe: { intervalMs: probe.interval, timeoutMs: probe.timeout },
+  }));
+
+const token = z.strictObject({
+  /** Appears in the journal and in logs, never the secret. */
+  name: z.string().min(1),
+  secret: secretText,
+  /** The hosts whose responses the token may purge; `["*"]` for all. */
+  hosts: z.array(z.union([z.literal('*'), domainName])).min(1, 'name at least one host, or "*"'),
+});
+
+const purge = z.strictObject({
+  id: nodeId.default('purge'),
+  listen: listenAddress,
+  reach: reachAddress.optional(),
+  admin: listenAddress,
+  tokens: z.array(token).default([]),
+  journal: z
+    .strictObject({
+      kind: z.enum(['sqlite']).default('sqlite'),
+      /** How long entries are kept; a node that was away for longer starts empty. */
+      retention: duration.default(30 * 86400e3),
+    })
+    .prefault({})
+    .transform(({ retention, ...rest }) => ({ ...rest, retentionMs: retention })),
+});
+
+const limits = z
+  .strictObject({
+    /** Clients that no per-client limit applies to. */
+    exempt: z.array(network).default([]),
+    /** Bytes of a request or response head. */
+    head: size.default(16 * 1024),
+    /** Fields of a head. */
+    fields: z.number().int().min(10).max(1000).default(100),
+    /** Bytes of a request target. */
+    url: size.default(8 * 1024),
+    /** Open connections of one worker. */
+    connections: z.number().int().min(1).default(20_000),
+    /** Readers that may wait on one flight. */
+    waiters: z.number().int().min(1).default(20_000),
+  })
+  .transform(({ head, url, ...rest }) => ({ ...rest, headBytes: head, urlBytes: url }));
+
+export const topologySchema = z
+  .strictObject({
+    /** Name of the network; appears in CDN-Loop and Via. */
+    network: nodeId,
+    /** Where nodes keep their files; relative to the configuration file. */
+    dataDir: z.string().min(1).default('./data'),
+    /** Tiers authenticate with keys derived from it. Missing: `up` makes one and keeps it in `dataDir`. */
+    secret: secretText.optional(),
+    /** How long a node may serve without hearing from purge-api; a third of it is the interval of its renewals. */
+    lease: duration.default(10_000),
+    sites: z.array(site).min(1, 'name at least one site'),
+    pops: z.array(pop).min(1, 'name at least one PoP'),
+    shields: z.array(shield).default([]),
+    dns: z.array(dnsNode).default([]),
+    purge,
+    /** Networks of proxies in front of the edges: only they may set X-Forwarded-For. */
+    trustedProxies: z.array(network).default([]),
+    limits: limits.prefault({}),
+  })
+  .transform(({ lease, ...rest }) => ({ ...rest, leaseMs: lease }));
+
+/** A valid configuration, before paths and secrets are resolved. */
+export type TopologyFile = z.output<typeof topologySchema>;
+export type Site = TopologyFile['sites'][number];
+export type OriginConfig = Site['origins'][number];
+export type CacheRules = Site['cache'];
+export type Pop = TopologyFile['pops'][number];
+export type Shield = TopologyFile['shields'][number];
+export type DnsNode = TopologyFile['dns'][number];
+export type Zone = DnsNode['zones'][number];
+export type Place = DnsNode['geoip']['places'][number];
+export type PurgeNode = TopologyFile['purge'];
+export type PurgeToken = PurgeNode['tokens'][number];
+export type Location = z.output<typeof location>;
+export type Limits = TopologyFile['limits'];
+
+function isOriginUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  const isHttp = url.protocol === 'http:' || url.protocol === 'https:';
+  return (
+    isHttp && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
+  );
+}
