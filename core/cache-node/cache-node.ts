@@ -9,6 +9,7 @@ import type { DiskReport } from '../cache/disk-messages.ts';
 import { createKeySpace } from '../cache/key.ts';
 import { createSubscriber, type Subscriber } from '../purge/subscriber.ts';
 import { formatHostPort, type HostPort } from '../runtime/addresses.ts';
+import { endProcess } from '../runtime/environment.ts';
 import { lockFolder } from '../runtime/folder-lock.ts';
 import type { Service } from '../runtime/service.ts';
 import { changesBetween } from '../topology/changes.ts';
@@ -124,7 +125,7 @@ async function openDisk(
     onFailure(error) {
       // A node that cannot make purges durable must not serve on; its supervisor starts it again.
       context.log.fatal({ err: error }, 'the writer of the disk tier is gone');
-      process.exit(1);
+      endProcess(1);
     },
   });
 }

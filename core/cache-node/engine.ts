@@ -13,17 +13,16 @@ import type { KeySpace } from '../cache/key.ts';
 import { createMemoryTier } from '../cache/memory-tier.ts';
 import { type ObtainDeps, obtain } from '../cache/obtain.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
-import { createStore } from '../cache/store.ts';
-import { createNetworkSet } from '../runtime/addresses.ts';
+import { createStore, type Store } from '../cache/store.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { createAdmission } from './admission.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import type { MeshRequest } from './mesh-messages.ts';
 import type { SharedState } from './shared-state.ts';
-import { createTierAuthentication } from './tier-authentication.ts';
 import type { WorkerStart, WorkerStats } from './worker-messages.ts';
 
 export interface EngineDeps {
@@ -55,38 +54,7 @@ const stallLimitMs = 15_000;
 /** Puts the engine of a worker together. */
 export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   const { clock, metrics, log, purges, disk } = deps;
-  const count = (name: string, help: string) => metrics.counter(name, help);
-  const memory = createMemoryTier({
-    budgetBytes: start.memoryBytes,
-    onEvict: count(
-      'breakwater_cache_memory_evictions_total',
-      'URLs that left the memory tier for want of room.',
-    ),
-    onVariantCap: count(
-      'breakwater_cache_variant_cap_total',
-      'Variants dropped because their URL had too many.',
-    ),
-  });
-  const store = createStore(
-    { metrics, purges, memory, disk },
-    { memoryObjectBytes: Math.min(largestMemoryObjectBytes, Math.floor(start.memoryBytes / 16)) },
-  );
-  const memoryInUse = { bytes: 0 };
-  const flights: FlightDeps = {
-    clock,
-    store,
-    memoryInUse,
-    limits: {
-      windowBytes,
-      totalWindowBytes: Math.max(windowBytes, Math.floor(start.memoryBytes / 2)),
-      finishBytes,
-      stallLimitMs,
-    },
-    onReaderCut: count(
-      'breakwater_cache_stalled_readers_cut_total',
-      'Readers cut because they alone held up others.',
-    ),
-  };
+  const { store, flights } = createTiers(deps, start);
   const coalescer = createCoalescer(
     { clock, metrics, purges },
     { maxWaiters: start.topology.limits.waiters },
@@ -139,44 +107,48 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     },
     updateTopology: admission.update,
     stats: () => ({
-      memoryBytes: memory.bytes,
-      memoryEntries: memory.count,
+      memoryBytes: store.memory.bytes,
+      memoryEntries: store.memory.count,
       flights: coalescer.flights,
-      flightBytes: memoryInUse.bytes,
+      flightBytes: flights.memoryInUse.bytes,
     }),
   };
 }
 
-/** What `admit` needs; trusted proxies follow a reload. */
-function createAdmission(deps: EngineDeps, start: WorkerStart) {
-  let isTrustedProxy = createNetworkSet(start.topology.trustedProxies);
-  const authenticateTier = createTierAuthentication(start.topology, start.nodeId);
-  const { limits } = start.topology;
-  let nextRequest = 0;
-  const admit: HandleDeps['admit'] = {
-    keySpace: deps.keySpace,
+/** Memory over disk, and what the flights that fill them may take. */
+function createTiers(deps: EngineDeps, start: WorkerStart): { store: Store; flights: FlightDeps } {
+  const { clock, metrics, purges, disk } = deps;
+  const memory = createMemoryTier({
+    budgetBytes: start.memoryBytes,
+    onEvict: metrics.counter(
+      'breakwater_cache_memory_evictions_total',
+      'URLs that left the memory tier for want of room.',
+    ),
+    onVariantCap: metrics.counter(
+      'breakwater_cache_variant_cap_total',
+      'Variants dropped because their URL had too many.',
+    ),
+  });
+  const store = createStore(
+    { metrics, purges, memory, disk },
+    { memoryObjectBytes: Math.min(largestMemoryObjectBytes, Math.floor(start.memoryBytes / 16)) },
+  );
+  const flights: FlightDeps = {
+    clock,
+    store,
+    memoryInUse: { bytes: 0 },
     limits: {
-      maxFields: limits.fields,
-      maxHeadBytes: limits.headBytes,
-      maxTargetBytes: limits.urlBytes,
+      windowBytes,
+      totalWindowBytes: Math.max(windowBytes, Math.floor(start.memoryBytes / 2)),
+      finishBytes,
+      stallLimitMs,
     },
-    cdnId: `breakwater-${start.topology.network}`,
-    nodeId: start.nodeId,
-    ports: new Set(start.hostPorts),
-    isTrustedProxy: (address) => isTrustedProxy(address),
-    authenticateTier: start.role === 'shield' ? authenticateTier : () => undefined,
-    tiersOnly: start.role === 'shield',
-    nextRequestId() {
-      nextRequest += 1;
-      return `${start.instance}-${start.index}-${nextRequest.toString(36)}`;
-    },
+    onReaderCut: metrics.counter(
+      'breakwater_cache_stalled_readers_cut_total',
+      'Readers cut because they alone held up others.',
+    ),
   };
-  return {
-    deps: admit,
-    update(topology: TopologyWithSecret) {
-      isTrustedProxy = createNetworkSet(topology.trustedProxies);
-    },
-  };
+  return { store, flights };
 }
 
 /** The request of another worker, as if it had come here. */

@@ -5,3 +5,13 @@ export function environmentWorkers(): number | undefined {
   const given = Number(process.env.BREAKWATER_WORKERS);
   return Number.isInteger(given) && given > 0 ? given : undefined;
 }
+
+/** The variables that a configuration may refer to as `env:NAME`. */
+export function environmentVariables(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+/** Ends the process at once, for a state from which only a restart helps; a supervisor starts it again. */
+export function endProcess(exitCode: number): never {
+  process.exit(exitCode);
+}

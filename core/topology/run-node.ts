@@ -3,6 +3,7 @@
  * the service's own start. The command line calls this through each service's `main.ts`.
  */
 import { type Clock, type Random, systemClock, systemRandom } from '../runtime/deps.ts';
+import { environmentVariables } from '../runtime/environment.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { createMetrics, type Metrics } from '../runtime/metrics.ts';
 import { runService, type Service } from '../runtime/service.ts';
@@ -38,7 +39,7 @@ export function runNode(
 ): Promise<void> {
   const log = createLog({ service: role, node: id });
   return runService(log, async () => {
-    const load = () => withSecret(loadTopology(file, process.env));
+    const load = () => withSecret(loadTopology(file, environmentVariables()));
     const topology = load();
     const node = findNode(topology, id);
     if (node.role !== role) {

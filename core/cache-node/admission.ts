@@ -1,0 +1,51 @@
+/**
+ * What a worker's door needs to know of the configuration: limits, ports, whom to believe. Trusted proxies and the edges of the
+ * network follow a reload.
+ */
+import type { AdmitDeps } from '../cache/admit.ts';
+import type { KeySpace } from '../cache/key.ts';
+import { createNetworkSet } from '../runtime/addresses.ts';
+import type { TopologyWithSecret } from '../topology/secret-file.ts';
+import { createTierAuthentication } from './tier-authentication.ts';
+import type { WorkerStart } from './worker-messages.ts';
+
+export interface Admission {
+  deps: AdmitDeps;
+  update(topology: TopologyWithSecret): void;
+}
+
+/** Creates what `admit` needs in a worker. */
+export function createAdmission(
+  { keySpace }: { keySpace: () => KeySpace },
+  start: WorkerStart,
+): Admission {
+  let isTrustedProxy = createNetworkSet(start.topology.trustedProxies);
+  let authenticateTier = createTierAuthentication(start.topology, start.nodeId);
+  const { limits } = start.topology;
+  let nextRequest = 0;
+  const admit: AdmitDeps = {
+    keySpace,
+    limits: {
+      maxFields: limits.fields,
+      maxHeadBytes: limits.headBytes,
+      maxTargetBytes: limits.urlBytes,
+    },
+    cdnId: `breakwater-${start.topology.network}`,
+    nodeId: start.nodeId,
+    ports: new Set(start.hostPorts),
+    isTrustedProxy: (address) => isTrustedProxy(address),
+    authenticateTier: (value) => (start.role === 'shield' ? authenticateTier(value) : undefined),
+    tiersOnly: start.role === 'shield',
+    nextRequestId() {
+      nextRequest += 1;
+      return `${start.instance}-${start.index}-${nextRequest.toString(36)}`;
+    },
+  };
+  return {
+    deps: admit,
+    update(topology: TopologyWithSecret) {
+      isTrustedProxy = createNetworkSet(topology.trustedProxies);
+      authenticateTier = createTierAuthentication(topology, start.nodeId);
+    },
+  };
+}
