@@ -1,0 +1,132 @@
+/**
+ * What to do with a request, given what is stored: hit, stale, revalidate, miss, pass. Pure: no clock, no I/O; the one
+ * function that acts on the answer is `handle`. RFC 9111 §4 and §5.2.1, RFC 5861.
+ *
+ * Invariant: nothing is reused that a purge matched hard, and nothing stale where a directive forbids it.
+ */
+import type { CacheControl } from '../http/cache-control.ts';
+import { currentAgeSeconds } from '../http/freshness.ts';
+import type { Cleanliness } from './clean-through.ts';
+import type { StoredResponse } from './entry.ts';
+
+export type Disposition =
+  | { kind: 'hit' }
+  /** Served although stale; `revalidating` refreshes it in the background. */
+  | { kind: 'stale'; why: 'revalidating' | 'upstream-error' | 'max-stale' }
+  | { kind: 'revalidate'; fwd: 'stale' | 'request' }
+  | { kind: 'miss'; fwd: 'uri-miss' | 'vary-miss' | 'miss'; detail?: MissDetail }
+  | { kind: 'pass'; fwd: 'bypass' | 'method' | 'request'; detail?: string }
+  /** `only-if-cached` and nothing usable (RFC 9111 §5.2.1.7). */
+  | { kind: 'only-if-cached' };
+
+export type MissDetail = 'purged' | 'hit-for-miss';
+
+export interface Situation {
+  method: string;
+  /** Directives of the request; empty when the site does not honour them. */
+  requestDirectives: CacheControl;
+  stored: StoredResponse | undefined;
+  missReason: 'uri-miss' | 'vary-miss';
+  cleanliness: Cleanliness;
+  /** The response of this key was not storable a moment ago: do not wait for each other. */
+  isHitForMiss: boolean;
+  /** A background refresh: what may be served stale is fetched all the same. */
+  isRefresh: boolean;
+  nowMs: number;
+}
+
+/** Decides how the request is answered. */
+export function decide(situation: Situation): Disposition {
+  const { method, requestDirectives, stored, cleanliness } = situation;
+  if (method !== 'GET' && method !== 'HEAD') return { kind: 'pass', fwd: 'method' };
+  if (requestDirectives.noStore) return { kind: 'pass', fwd: 'request', detail: 'no-store' };
+  const found = stored && cleanliness.kind !== 'hard' ? decideStored(situation, stored) : undefined;
+  if (found && !(found.kind === 'revalidate' && requestDirectives.onlyIfCached)) return found;
+  if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };
+  if (stored) return { kind: 'miss', fwd: 'uri-miss', detail: 'purged' };
+  if (situation.isHitForMiss) return { kind: 'miss', fwd: 'miss', detail: 'hit-for-miss' };
+  return { kind: 'miss', fwd: situation.missReason };
+}
+
+function decideStored(situation: Situation, stored: StoredResponse): Disposition {
+  const { requestDirectives: asked, nowMs } = situation;
+  if (stored.freshness.noCache) return { kind: 'revalidate', fwd: 'stale' };
+  const staleness = stalenessSeconds(stored, situation.cleanliness, nowMs);
+  if (asked.noCache && !isProtected(stored, staleness)) {
+    return { kind: 'revalidate', fwd: 'request' };
+  }
+  if (staleness < 0 && isFreshEnough(asked, stored, staleness, nowMs)) return { kind: 'hit' };
+  if (staleness < 0) return { kind: 'revalidate', fwd: 'request' };
+  if (!situation.isRefresh) {
+    if (staleness < stored.freshness.staleWhileRevalidateSeconds) {
+      return { kind: 'stale', why: 'revalidating' };
+    }
+    if (maxStaleAllows(asked, stored, staleness)) return { kind: 'stale', why: 'max-stale' };
+  }
+  return { kind: 'revalidate', fwd: 'stale' };
+}
+
+/**
+ * Seconds since the response became stale; negative while it is fresh. A soft purge makes it stale from the time of the
+ * purge, however long its lifetime.
+ */
+export function stalenessSeconds(
+  stored: StoredResponse,
+  cleanliness: Cleanliness,
+  nowMs: number,
+): number {
+  const age = currentAgeSeconds(stored.freshness, stored.responseTimeMs, nowMs);
+  const byAge = age - stored.freshness.lifetimeSeconds;
+  const sinceMs = Math.min(
+    stored.staleSinceMs ?? Number.POSITIVE_INFINITY,
+    cleanliness.kind === 'soft' ? cleanliness.sinceMs : Number.POSITIVE_INFINITY,
+  );
+  if (sinceMs === Number.POSITIVE_INFINITY) return byAge;
+  return Math.max(byAge, Math.max(0, (nowMs - sinceMs) / 1000));
+}
+
+/**
+ * Whether a stale response may answer because the upstream failed (RFC 5861 §4, RFC 9111 §4.2.4). `unreachable`: there was no
+ * answer at all; else it answered 500, 502, 503 or 504.
+ */
+export function mayServeOnError(
+  stored: StoredResponse,
+  cleanliness: Cleanliness,
+  asked: CacheControl,
+  nowMs: number,
+): boolean {
+  if (cleanliness.kind === 'hard' || stored.freshness.noCache) return false;
+  const staleness = stalenessSeconds(stored, cleanliness, nowMs);
+  if (staleness < 0) return true;
+  const own = stored.freshness.staleIfErrorSeconds;
+  const askedFor = stored.freshness.mustRevalidate ? 0 : secondsOf(asked.staleIfError);
+  return staleness < Math.max(own, askedFor);
+}
+
+/** RFC 8246: a reload does not reach past an immutable response that is fresh. */
+function isProtected(stored: StoredResponse, staleness: number): boolean {
+  return stored.freshness.immutable && staleness < 0;
+}
+
+/** RFC 9111 §5.2.1.1 and §5.2.1.3: the client's max-age and min-fresh. */
+function isFreshEnough(
+  asked: CacheControl,
+  stored: StoredResponse,
+  staleness: number,
+  nowMs: number,
+): boolean {
+  if (asked.minFresh !== undefined && -staleness < secondsOf(asked.minFresh)) return false;
+  if (asked.maxAge === undefined || isProtected(stored, staleness)) return true;
+  const age = currentAgeSeconds(stored.freshness, stored.responseTimeMs, nowMs);
+  return age <= secondsOf(asked.maxAge);
+}
+
+/** RFC 9111 §5.2.1.2. */
+function maxStaleAllows(asked: CacheControl, stored: StoredResponse, staleness: number): boolean {
+  if (asked.maxStale === undefined || stored.freshness.mustRevalidate) return false;
+  return asked.maxStale === true || staleness <= secondsOf(asked.maxStale);
+}
+
+function secondsOf(value: number | 'invalid' | undefined): number {
+  return typeof value === 'number' ? value : 0;
+}

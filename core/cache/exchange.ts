@@ -1,0 +1,101 @@
+/**
+ * What the steps of the engine hand to each other: a request as the cache sees it, and what fetching it gave. Both are plain
+ * data but for the body, so that a worker can ask another one.
+ */
+import type { CacheControl } from '../http/cache-control.ts';
+import type { RawHeaders } from '../http/headers.ts';
+import type { NoStoreReason } from '../http/storable.ts';
+import type { Position } from '../purge/command.ts';
+import type { Failure, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
+import type { Disposition } from './decide.ts';
+import type { DiskWrite } from './disk-tier.ts';
+import type { StoredResponse, StoredResponseInit } from './entry.ts';
+import type { CacheKey } from './key.ts';
+
+/** A request that has been admitted: framing checked, host known, target in normal form. */
+export interface CacheRequest {
+  method: string;
+  key: CacheKey;
+  /** Fields as received: for preconditions, ranges and variants. */
+  headers: RawHeaders;
+  /** Fields as they go upstream, Host left out: end-to-end ones, forwarding fields, Via and CDN-Loop. Made when needed. */
+  forwardHeaders: () => RawHeaders;
+  /** Directives of the request; all absent where the site does not honour them. */
+  directives: CacheControl;
+  /**
+   * The position of a tier that asks and that this node has not reached: its answer is fetched after the request came, labelled
+   * with that position (DESIGN section 4). Null: everybody else.
+   */
+  unreached: Position | null;
+  /** A background refresh: stale is not good enough. */
+  isRefresh: boolean;
+  /** When the read began. */
+  startedAtMs: number;
+}
+
+/** What a fetch tells about itself, for Cache-Status, the log and metrics. */
+export interface FetchReport {
+  /** Who answered: an origin's `host:port`, a shield's id; undefined: nobody. */
+  from: string | undefined;
+  tier: UpstreamResponse['from']['tier'] | undefined;
+  fwdStatus: number | undefined;
+  /** Cache-Status members of the tiers behind us. */
+  behind: string | undefined;
+  /** The response came with an Age: it has been stored on the way. */
+  wasAged: boolean;
+  /** What the tier behind gave is stale since then; undefined: it is not marked. */
+  staleSinceMs?: number | undefined;
+  requestTimeMs: number;
+  responseTimeMs: number;
+}
+
+/** `unlabelled`: a tier behind us answered under an older or unknown position (DESIGN section 4). */
+export type NotStored = NoStoreReason | 'unlabelled' | 'too-large';
+
+/** What a flight's source comes to. */
+export type SourceResult =
+  /** A response whose body is on its way. */
+  | {
+      kind: 'streaming';
+      init: StoredResponseInit;
+      body: ResponseBody;
+      /** Null: storable. */
+      notStored: NotStored | null;
+      /** Others who wait for the same may have it. */
+      shareable: boolean;
+      report: FetchReport;
+      /** How another worker of this node came to it, when it did. */
+      decided?: Decided | undefined;
+      /** The other worker's rows, from which the body can be read back. */
+      backing?: BodyBacking | undefined;
+    }
+  /** A stored response that is good: revalidated, or found by another worker. */
+  | {
+      kind: 'ready';
+      entry: StoredResponse;
+      report: FetchReport | undefined;
+      decided?: Decided | undefined;
+    }
+  | { kind: 'failed'; failure: Failure };
+
+/** Rows on disk that a body is being written to, by this worker or by another one of the node. */
+export type BodyBacking = Pick<
+  DiskWrite,
+  'rowId' | 'committedBytes' | 'pendingBytes' | 'state' | 'onProgress'
+>;
+
+/** What the worker that owns the key decided. */
+export interface Decided {
+  disposition: Disposition;
+  collapsed: boolean;
+  /** Whether a 304 confirmed it. */
+  revalidated: boolean;
+}
+
+/** The failure of a request that nobody waits for any more. */
+export const abortedFailure: Failure = {
+  source: 'downstream',
+  kind: 'aborted',
+  retryable: false,
+  cause: 'nobody waits for it any more',
+};

@@ -1,0 +1,61 @@
+/**
+ * The cache key: scheme, host, path and query in one normal form under the site's rules. Computed once for a request and
+ * used for lookup, for routing to a worker and a shield, for purging, and as the target that is forwarded. So what is
+ * cached under a key is what the origin was asked for.
+ */
+import { normalisePrefix, normaliseTarget, normaliseUrl } from '../http/target.ts';
+import type { Site } from '../topology/schema.ts';
+
+export interface CacheKey {
+  site: Site;
+  scheme: 'http' | 'https';
+  host: string;
+  pathAndQuery: string;
+  /** `scheme://host/path?query`. */
+  text: string;
+  /** `host/path?query`: what purges match, whatever the scheme. */
+  url: string;
+}
+
+export interface KeySpace {
+  siteOf(host: string): Site | undefined;
+  /** The key of a request target in origin form; undefined for an unknown host or a target that has no normal form. */
+  keyOf(scheme: 'http' | 'https', host: string, target: string): CacheKey | undefined;
+  /** Purge selectors in the form that the index matches; undefined when they have none. */
+  normalise: {
+    url(text: string): string | undefined;
+    prefix(text: string): string | undefined;
+  };
+}
+
+/** The keys of a set of sites. */
+export function createKeySpace(sites: readonly Site[]): KeySpace {
+  const byHost = new Map(sites.flatMap((site) => site.hosts.map((host) => [host, site] as const)));
+  return {
+    siteOf: (host) => byHost.get(host),
+    keyOf(scheme, host, target) {
+      const site = byHost.get(host);
+      const pathAndQuery = site && normaliseTarget(target, rulesOf(site));
+      if (!site || pathAndQuery === undefined) return undefined;
+      const url = host + pathAndQuery;
+      return { site, scheme, host, pathAndQuery, url, text: `${scheme}://${url}` };
+    },
+    normalise: {
+      url(text) {
+        const plain = normaliseUrl(text);
+        const site = plain && byHost.get(plain.host);
+        const normal = site ? normaliseUrl(text, rulesOf(site)) : plain;
+        return normal && normal.host + normal.pathAndQuery;
+      },
+      prefix(text) {
+        const normal = normalisePrefix(text);
+        return normal && normal.host + normal.pathAndQuery;
+      },
+    },
+  };
+}
+
+function rulesOf(site: Site) {
+  const { sort, keep, drop } = site.cache.query;
+  return { query: { sort, ...(keep ? { keep } : {}), ...(drop ? { drop } : {}) } };
+}

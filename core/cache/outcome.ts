@@ -1,0 +1,114 @@
+/**
+ * What was done with a request, in the words that the response headers, the access log and the metrics share. Pure.
+ */
+import type { CacheStatusMember } from '../http/cache-status.ts';
+import { currentAgeSeconds } from '../http/freshness.ts';
+import { stalenessSeconds } from './decide.ts';
+import type { NotStored } from './exchange.ts';
+import type { Answer } from './obtain.ts';
+
+/** X-Cache (DESIGN section 2). */
+export type XCache = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS' | 'ERROR';
+
+export interface Outcome {
+  xCache: XCache;
+  /** This tier's member of Cache-Status, and those of the tiers behind. */
+  member: Omit<CacheStatusMember, 'cache'>;
+  behind: string | undefined;
+  /** Undefined: no Age is sent, because nothing has been stored on the way. */
+  ageSeconds: number | undefined;
+  /** Since when what is sent is stale; undefined: it is fresh. */
+  staleSinceMs: number | undefined;
+}
+
+/** What a response forbids to be stored, or the request: shown as BYPASS. Anything else that is not stored is a MISS. */
+const bypassed: ReadonlySet<NotStored> = new Set([
+  'no-store',
+  'private',
+  'set-cookie',
+  'authorization',
+  'request-no-store',
+]);
+
+type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
+
+/** Describes an answer that has a response. */
+export function outcomeOf(answer: Delivered, nowMs: number): Outcome {
+  const { entry } = answer;
+  const age = currentAgeSeconds(entry.freshness, entry.responseTimeMs, nowMs);
+  const cleanliness = answer.kind === 'stored' ? answer.cleanliness : { kind: 'clean' as const };
+  const staleness = stalenessSeconds(entry, cleanliness, nowMs);
+  const common = {
+    behind: behindOf(answer),
+    staleSinceMs: staleness >= 0 ? Math.floor(nowMs - staleness * 1000) : undefined,
+  };
+  if (answer.kind === 'streaming') {
+    const { notStored, report } = answer.head;
+    return {
+      ...common,
+      xCache: xCacheOfFetched(answer, notStored),
+      member: {
+        ...forwarded(answer),
+        ...(report.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus }),
+        ...(notStored === null ? { stored: true as const } : {}),
+        ...detailOf(answer, notStored),
+      },
+      ageSeconds: report.wasAged || answer.collapsed ? age : undefined,
+    };
+  }
+  return { ...common, ...storedOutcome(answer, -staleness), ageSeconds: age };
+}
+
+function storedOutcome(
+  answer: Extract<Answer, { kind: 'stored' }>,
+  ttlSeconds: number,
+): Pick<Outcome, 'xCache' | 'member'> {
+  const { disposition, report } = answer;
+  const ttl = Math.floor(ttlSeconds);
+  const fwdStatus = report?.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus };
+  if (disposition.kind === 'hit') return { xCache: 'HIT', member: { hit: true, ttl } };
+  if (disposition.kind === 'stale') {
+    const asked = disposition.why === 'upstream-error' ? { fwd: 'stale' as const } : {};
+    return {
+      xCache: 'STALE',
+      member: { hit: true, ...asked, ...fwdStatus, ttl, detail: disposition.why },
+    };
+  }
+  const collapsed = answer.collapsed ? { collapsed: true as const } : {};
+  const stored = answer.revalidated ? { stored: true as const } : {};
+  return {
+    xCache: answer.revalidated ? 'REVALIDATED' : 'HIT',
+    member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored, ...collapsed },
+  };
+}
+
+function xCacheOfFetched(
+  { disposition }: Extract<Answer, { kind: 'streaming' }>,
+  notStored: NotStored | null,
+): XCache {
+  if (disposition.kind === 'pass') return 'BYPASS';
+  return notStored !== null && bypassed.has(notStored) ? 'BYPASS' : 'MISS';
+}
+
+/** Why it went forward (RFC 9211 §2.2), and whether together with others. */
+function forwarded(answer: Delivered): Pick<CacheStatusMember, 'fwd' | 'collapsed'> {
+  const { disposition } = answer;
+  const collapsed = answer.collapsed ? { collapsed: true as const } : {};
+  if (disposition.kind === 'hit' || disposition.kind === 'only-if-cached') return collapsed;
+  const fwd = disposition.kind === 'stale' ? 'stale' : disposition.fwd;
+  return { fwd, ...collapsed };
+}
+
+function detailOf(
+  { disposition }: Extract<Answer, { kind: 'streaming' }>,
+  notStored: NotStored | null,
+): { detail?: string } {
+  if (disposition.kind === 'miss' && disposition.detail === 'purged') return { detail: 'purged' };
+  if (notStored !== null && notStored !== 'method') return { detail: notStored };
+  return {};
+}
+
+function behindOf(answer: Delivered): string | undefined {
+  if (answer.kind === 'streaming') return answer.head.report.behind;
+  return answer.disposition.kind === 'hit' ? undefined : answer.report?.behind;
+}
