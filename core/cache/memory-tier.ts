@@ -1,0 +1,87 @@
+/**
+ * The memory tier: responses with their bodies, least recently used first out, bounded in bytes. One entry of the LRU is a
+ * URL with all its variants, so that a hit is one map lookup and a URL leaves as a whole.
+ */
+import { LRUCache } from 'lru-cache';
+import type { RawHeaders } from '../http/headers.ts';
+import { variantKey } from '../http/vary.ts';
+import type { StoredResponse } from './entry.ts';
+
+export interface MemoryTier {
+  /** The newest response whose variant the request selects; `varies` when the URL is known but no variant fits. */
+  find(key: string, requestHeaders: RawHeaders): { found?: StoredResponse; varies: boolean };
+  /** Adds a response, replacing its variant; false when it is larger than the tier takes. */
+  put(entry: StoredResponse, maxVariants: number): boolean;
+  /** Takes exactly this response out (it was found purged or damaged). */
+  drop(entry: StoredResponse): void;
+  remove(key: string): void;
+  clear(): void;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+type Variants = StoredResponse[];
+
+/** Creates an empty tier of `budgetBytes`. `onEvict` is called for each URL that leaves for want of room. */
+export function createMemoryTier(options: {
+  budgetBytes: number;
+  onEvict?: () => void;
+  onVariantCap?: () => void;
+}): MemoryTier {
+  const lru = new LRUCache<string, Variants>({
+    maxSize: Math.max(1, options.budgetBytes),
+    sizeCalculation: (variants) => variants.reduce((sum, entry) => sum + entry.memoryBytes, 0),
+    dispose: (_variants, _key, reason) => {
+      if (reason === 'evict') options.onEvict?.();
+    },
+  });
+  return {
+    find(key, requestHeaders) {
+      const variants = lru.get(key);
+      if (!variants) return { varies: false };
+      const found = selectVariant(variants, requestHeaders);
+      return found ? { found, varies: false } : { varies: true };
+    },
+    put(entry, maxVariants) {
+      if (entry.memoryBytes > options.budgetBytes / 2) return false;
+      const others = (lru.peek(entry.key) ?? []).filter((other) => other.variant !== entry.variant);
+      if (others.length >= maxVariants) {
+        options.onVariantCap?.();
+        others.length = maxVariants - 1;
+      }
+      // Newest first: the order in which `selectVariant` prefers them, and the oldest is cut by the cap.
+      lru.set(entry.key, [entry, ...others]);
+      return true;
+    },
+    drop(entry) {
+      const variants = lru.peek(entry.key);
+      if (!variants?.includes(entry)) return;
+      const left = variants.filter((other) => other !== entry);
+      if (left.length === 0) lru.delete(entry.key);
+      else lru.set(entry.key, left);
+    },
+    remove: (key) => void lru.delete(key),
+    clear: () => lru.clear(),
+    get bytes() {
+      return lru.calculatedSize;
+    },
+    get count() {
+      return lru.size;
+    },
+  };
+}
+
+/** RFC 9111 §4.1: of the variants that the request selects, the most recent one. */
+export function selectVariant(
+  variants: readonly StoredResponse[],
+  requestHeaders: RawHeaders,
+): StoredResponse | undefined {
+  let best: StoredResponse | undefined;
+  for (const entry of variants) {
+    const selects =
+      entry.varyFields.length === 0 ||
+      variantKey(entry.varyFields, requestHeaders) === entry.variant;
+    if (selects && (!best || entry.responseTimeMs > best.responseTimeMs)) best = entry;
+  }
+  return best;
+}

@@ -1,0 +1,134 @@
+/**
+ * The two tiers as one: a lookup asks memory, then disk, and brings small bodies from disk into memory; what is stored goes to
+ * both. Every insertion is a check-and-insert against the purges that this worker knows; the disk checks again, inside the
+ * writing transaction.
+ *
+ * Invariant: a fault of the disk tier is a counted miss, never a wrong answer.
+ */
+import type { RawHeaders } from '../http/headers.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { type BodyReader, readBuffer, readChunks } from './body-reader.ts';
+import type { Cleanliness } from './clean-through.ts';
+import { chunkBytes } from './disk-messages.ts';
+import type { DiskTier } from './disk-tier.ts';
+import type { StoredResponse } from './entry.ts';
+import { type MemoryTier, selectVariant } from './memory-tier.ts';
+import type { PurgeState } from './purge-state.ts';
+
+export interface Lookup {
+  stored: StoredResponse | undefined;
+  cleanliness: Cleanliness;
+  missReason: 'uri-miss' | 'vary-miss';
+}
+
+export interface Store {
+  /** What is stored for a request, judged by the purges known now. */
+  find(key: string, requestHeaders: RawHeaders): Lookup;
+  /** Puts a response into memory unless a purge matched it; false when it was not put. */
+  putInMemory(entry: StoredResponse, maxVariants: number): boolean;
+  /** Takes over what a 304 changed, in both tiers. */
+  update(entry: StoredResponse, maxVariants: number): void;
+  /** Bytes `[start, end)` of a stored body; undefined when the body is gone. */
+  read(entry: StoredResponse, start: number, end: number): BodyReader | undefined;
+  /** Drops everything under the keys from this worker's memory, and from disk when `alsoDisk`. */
+  remove(keys: readonly string[], alsoDisk: boolean): void;
+  readonly memory: MemoryTier;
+  /** Undefined: this node has no disk tier. */
+  readonly disk: DiskTier | undefined;
+  /** Bodies up to this size are kept in memory. */
+  readonly memoryObjectBytes: number;
+}
+
+const clean: Cleanliness = { kind: 'clean' };
+
+/** Creates the store of one worker. */
+export function createStore(
+  deps: { metrics: Metrics; purges: PurgeState; memory: MemoryTier; disk: DiskTier | undefined },
+  options: { memoryObjectBytes: number },
+): Store {
+  const { memory, disk, purges } = deps;
+  const countLookup = deps.metrics.counter(
+    'breakwater_cache_lookups_total',
+    'Lookups by the tier that answered.',
+    ['tier'],
+  );
+  const countPurged = deps.metrics.counter(
+    'breakwater_cache_purged_on_use_total',
+    'Stored responses dropped at a lookup or an insertion because a purge matched.',
+  );
+
+  const judged = (stored: StoredResponse): Lookup => {
+    const cleanliness = purges.judge(stored);
+    if (cleanliness.kind === 'hard') {
+      countPurged();
+      memory.drop(stored);
+    }
+    return { stored, cleanliness, missReason: 'uri-miss' };
+  };
+
+  const fromDisk = (key: string, requestHeaders: RawHeaders) => {
+    const rows = disk?.lookup(key) ?? [];
+    const live = rows.filter((row) => purges.judge(row).kind !== 'hard');
+    return { found: selectVariant(live, requestHeaders), varies: rows.length > 0 };
+  };
+
+  const promote = (entry: StoredResponse) => {
+    if (!disk || entry.rowId === null) return;
+    disk.touch(entry.rowId);
+    if (entry.bodyBytes > options.memoryObjectBytes) return;
+    const body = disk.body(entry.rowId, entry.bodyBytes);
+    if (!body) return;
+    entry.body = body;
+    // The cap on variants was kept when the row was written.
+    memory.put(entry, Number.MAX_SAFE_INTEGER);
+  };
+
+  return {
+    find(key, requestHeaders) {
+      const inMemory = memory.find(key, requestHeaders);
+      if (inMemory.found) {
+        countLookup({ tier: 'memory' });
+        return judged(inMemory.found);
+      }
+      const onDisk = fromDisk(key, requestHeaders);
+      if (onDisk.found) {
+        countLookup({ tier: 'disk' });
+        promote(onDisk.found);
+        return judged(onDisk.found);
+      }
+      countLookup({ tier: 'none' });
+      const varies = inMemory.varies || onDisk.varies;
+      return {
+        stored: undefined,
+        cleanliness: clean,
+        missReason: varies ? 'vary-miss' : 'uri-miss',
+      };
+    },
+    putInMemory(entry, maxVariants) {
+      if (purges.judge(entry).kind === 'hard') {
+        countPurged();
+        return false;
+      }
+      return entry.body !== null && memory.put(entry, maxVariants);
+    },
+    update(entry, maxVariants) {
+      if (purges.judge(entry).kind === 'hard') return countPurged();
+      if (entry.body !== null) memory.put(entry, maxVariants);
+      if (entry.rowId !== null) disk?.update(entry.rowId, entry);
+    },
+    read(entry, start, end) {
+      if (entry.body !== null) return readBuffer(entry.body, start, end);
+      const { rowId } = entry;
+      if (!disk || rowId === null) return undefined;
+      disk.touch(rowId);
+      return readChunks((n) => disk.chunk(rowId, n), chunkBytes, start, end);
+    },
+    remove(keys, alsoDisk) {
+      for (const key of keys) memory.remove(key);
+      if (alsoDisk) disk?.remove(keys);
+    },
+    memory,
+    disk,
+    memoryObjectBytes: options.memoryObjectBytes,
+  };
+}
