@@ -1,0 +1,185 @@
+/**
+ * One flight per key: whoever comes while the same is being fetched waits for it and is streamed to. Joining is tentative: when
+ * the head has arrived, a reader leaves again if the response is another variant, may not be shared, or was fetched before
+ * a purge that the reader must respect; those who leave for a purge form one new flight (DESIGN section 4).
+ *
+ * What turned out not to be storable is remembered for a while, so that requests for it do not wait for each other.
+ */
+import { LRUCache } from 'lru-cache';
+import { variantKey } from '../http/vary.ts';
+import { formatPosition, type Position } from '../purge/command.ts';
+import type { PurgeIndex } from '../purge/index.ts';
+import type { Clock } from '../runtime/deps.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { cleanThrough } from './clean-through.ts';
+import type { CacheRequest, NotStored } from './exchange.ts';
+import type { Flight, FlightHead } from './flight.ts';
+
+export interface Joined {
+  flight: Flight;
+  head: FlightHead;
+  /** It waited for a flight that another request had begun. */
+  collapsed: boolean;
+  /** To be called when the reader has what it wants. */
+  leave: () => void;
+}
+
+export interface JoinOptions {
+  /** Does not take part: own flight, invisible to others. */
+  alone: boolean;
+  /** Only a flight that begins now will do (the client forces a revalidation). */
+  fresh: boolean;
+  start: (onSettled: (flight: Flight) => void) => Flight;
+}
+
+export interface Coalescer {
+  /** Joins the flight of the request's key or starts one. Undefined: too many wait already. */
+  join(request: CacheRequest, options: JoinOptions): Promise<Joined | undefined>;
+  /** Why the key's response was not storable a moment ago; undefined: nothing is known. */
+  hitForMiss(key: string): NotStored | undefined;
+  /** Forbids flights of these keys to store, and newcomers to join them. */
+  invalidate(keys: readonly string[]): void;
+  readonly flights: number;
+}
+
+/** After this many tentative joins a reader fetches for itself. */
+const maxAttempts = 4;
+const hitForMissMs = 120_000;
+const rememberedKeys = 10_000;
+
+/** What says something about the request and not about the response is not remembered. */
+const ofTheRequest: ReadonlySet<NotStored> = new Set([
+  'method',
+  'request-no-store',
+  'authorization',
+  'unlabelled',
+]);
+
+/** Creates the coalescer of a worker. */
+export function createCoalescer(
+  deps: { clock: Clock; metrics: Metrics; purges: { readonly index: PurgeIndex } },
+  limits: { maxWaiters: number },
+): Coalescer {
+  const flights = new Map<string, Flight>();
+  // By key: the Vary fields seen last, so that different variants fly side by side.
+  const varyHints = new LRUCache<string, readonly string[]>({ max: rememberedKeys });
+  const misses = new LRUCache<string, { why: NotStored; untilMs: number }>({ max: rememberedKeys });
+  const countCollapsed = deps.metrics.counter(
+    'breakwater_cache_collapsed_requests_total',
+    'Requests that waited for the flight of another one, by what became of the wait.',
+    ['outcome'],
+  );
+
+  const remember = (request: CacheRequest, head: FlightHead) => {
+    if (head.kind !== 'streaming') return;
+    const { text } = request.key;
+    if (head.entry.varyFields.length > 0) varyHints.set(text, head.entry.varyFields);
+    if (head.notStored === null) misses.delete(text);
+    else if (!ofTheRequest.has(head.notStored)) {
+      misses.set(text, { why: head.notStored, untilMs: deps.clock.monotonicMs() + hitForMissMs });
+    }
+  };
+
+  const launch = (request: CacheRequest, name: string | undefined, start: JoinOptions['start']) => {
+    const flight = start((settled) => {
+      if (name !== undefined && flights.get(name) === settled) flights.delete(name);
+    });
+    if (name !== undefined) flights.set(name, flight);
+    // Before any waiter looks at the head, so that those who leave go to the right flight.
+    void flight.head.then((head) => remember(request, head));
+    return flight;
+  };
+
+  const board = async (flight: Flight, collapsed: boolean): Promise<Joined> => {
+    const leave = flight.join();
+    return { flight, head: await flight.head, collapsed, leave };
+  };
+
+  return {
+    async join(request, options) {
+      if (options.alone) return board(launch(request, undefined, options.start), false);
+      const began = deps.clock.monotonicMs();
+      const cursor = deps.purges.index.cursor;
+      for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+        const name = flightName(request, varyHints.get(request.key.text));
+        const known = flights.get(name);
+        if (!known || (options.fresh && known.startedAtMs < began)) {
+          return board(launch(request, name, options.start), false);
+        }
+        if (known.interested >= limits.maxWaiters) {
+          countCollapsed({ outcome: 'refused' });
+          return undefined;
+        }
+        const joined = await board(known, true);
+        const outcome = stays(request, joined, cursor, deps.purges.index);
+        countCollapsed({ outcome });
+        if (outcome === 'joined') return joined;
+        joined.leave();
+        if (outcome === 'unshareable') break;
+        if (outcome === 'purged' && flights.get(name) === known) flights.delete(name);
+      }
+      return board(launch(request, undefined, options.start), false);
+    },
+    hitForMiss(key) {
+      const known = misses.get(key);
+      if (!known || known.untilMs < deps.clock.monotonicMs()) return undefined;
+      return known.why;
+    },
+    invalidate(keys) {
+      for (const key of keys) {
+        varyHints.delete(key);
+        for (const [name, flight] of flights) {
+          if (name === key || name.startsWith(`${key}\n`)) flight.forbidStoring();
+        }
+      }
+    },
+    get flights() {
+      return flights.size;
+    },
+  };
+}
+
+type JoinOutcome = 'joined' | 'unshareable' | 'other-variant' | 'purged' | 'aborted' | 'too-late';
+
+/** Whether a tentative reader stays, now that the head is known. */
+function stays(
+  request: CacheRequest,
+  { flight, head }: Joined,
+  cursor: Position,
+  index: PurgeIndex,
+): JoinOutcome {
+  // A failure is shared: sending all who wait to a failing upstream would keep it down.
+  if (head.kind === 'failed') return head.failure.kind === 'aborted' ? 'aborted' : 'joined';
+  if (head.kind === 'streaming' && !head.shareable) return 'unshareable';
+  const { entry } = head;
+  if (variantKey(entry.varyFields, request.headers) !== entry.variant) return 'other-variant';
+  if (!request.unreached && wasPurged(head, flight, cursor, index)) return 'purged';
+  if (head.kind === 'ready') return 'joined';
+  const probe = flight.read(0, Number.POSITIVE_INFINITY);
+  probe?.close();
+  return probe ? 'joined' : 'too-late';
+}
+
+/** Whether a purge that the reader must respect lies above the position that the response is valid for. */
+function wasPurged(
+  head: Exclude<FlightHead, { kind: 'failed' }>,
+  flight: Flight,
+  cursor: Position,
+  index: PurgeIndex,
+): boolean {
+  if (flight.epoch.identity !== cursor.identity) return true;
+  if (cursor.seq <= head.entry.labelSeq) return false;
+  const { kind } = cleanThrough(head.entry, index);
+  // What another worker has judged to be usable although stale comes marked as such.
+  const isMarked = head.decided?.disposition.kind === 'stale';
+  return kind === 'hard' || (kind === 'soft' && !isMarked);
+}
+
+/** Flights are told apart by key, method, variant as far as it is known, and the position of a tier that is ahead of us. */
+function flightName(request: CacheRequest, varyFields: readonly string[] | undefined): string {
+  let name = request.key.text;
+  if (request.method !== 'GET') name += `\nmethod:${request.method}`;
+  if (request.unreached) name += `\nposition:${formatPosition(request.unreached)}`;
+  if (varyFields) name += `\n${variantKey(varyFields, request.headers)}`;
+  return name;
+}
