@@ -1,0 +1,192 @@
+/**
+ * The door of the data plane: a received head becomes a `CacheRequest`, or a refusal with its status. Nothing is relayed: the
+ * head is parsed, checked and written anew (DESIGN section 10).
+ *
+ * Invariants: fields between tiers are believed from an authenticated tier only; what can change an answer and is not in
+ * the key never reaches an upstream from a client.
+ */
+import { noDirectives, requestCacheControl } from '../http/cache-control.ts';
+import {
+  cdnLoopAppend,
+  cdnLoopContains,
+  forwardedFields,
+  isUntrustedField,
+  viaField,
+} from '../http/forwarding.ts';
+import { checkRequestFraming, type HeadLimits, parseHost } from '../http/framing.ts';
+import { combined, first, hopByHop, type RawHeaders, setField } from '../http/headers.ts';
+import { parseTarget } from '../http/target.ts';
+import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
+import type { CacheRequest } from './exchange.ts';
+import type { CacheKey, KeySpace } from './key.ts';
+
+export interface AdmitDeps {
+  keySpace: () => KeySpace;
+  limits: HeadLimits;
+  /** `breakwater-NETWORK`: this network in CDN-Loop. */
+  cdnId: string;
+  nodeId: string;
+  /** Ports that Host may name: the listener's, and where clients reach it. */
+  ports: ReadonlySet<number>;
+  isTrustedProxy: (address: string) => boolean;
+  /** The tier that the field's value authenticates; undefined: nobody. */
+  authenticateTier: (value: string) => string | undefined;
+  /** Whether only authenticated tiers are served (a shield). */
+  tiersOnly: boolean;
+  nextRequestId: () => string;
+}
+
+/** A head as the listener received it. */
+export interface ReceivedHead {
+  method: string;
+  target: string;
+  rawHeaders: RawHeaders;
+  /** The peer's address. */
+  address: string;
+  /** Whether the connection is TLS. */
+  secure: boolean;
+  nowMs: number;
+}
+
+/** The asking tier; `position` undefined: it sent none that can be read. */
+export interface Tier {
+  id: string;
+  position: Position | undefined;
+}
+
+export interface Admitted {
+  ok: true;
+  request: CacheRequest;
+  clientAddress: string;
+  requestId: string;
+  tier: Tier | null;
+}
+
+export interface Refused {
+  ok: false;
+  status: number;
+  title: string;
+  detail: string;
+  /** A tier that asks should try another node. */
+  tryAnother?: true;
+}
+
+/** Judges a head. Reads no clock and does no I/O. */
+export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
+  const framing = checkRequestFraming(head.method, head.rawHeaders, head.target, deps.limits);
+  if (!framing.ok) return refuse(framing.status, 'Malformed request', framing.detail);
+  if (head.method === 'TRACE' || head.method === 'CONNECT') {
+    return refuse(405, 'Method not allowed', `${head.method} is not served here`);
+  }
+  const tier = tierOf(deps, head.rawHeaders);
+  if (deps.tiersOnly && !tier) {
+    return refuse(403, 'Not for clients', 'this node serves the edges of its network only');
+  }
+  if (!tier && cdnLoopContains(head.rawHeaders, deps.cdnId)) {
+    return refuse(508, 'Loop detected', 'the request has passed through this network already');
+  }
+  const trustedProxy = tier === null && deps.isTrustedProxy(head.address);
+  const key = keyOf(deps, head, tier !== null || trustedProxy);
+  if ('status' in key) return key;
+  const client = clientOf(head, tier !== null, trustedProxy);
+  const requestId = (tier && first(head.rawHeaders, 'x-request-id')) || deps.nextRequestId();
+  const honoured = key.site.cache.clientRevalidation || tier !== null;
+  const request: CacheRequest = {
+    method: head.method,
+    key,
+    headers: head.rawHeaders,
+    forwardHeaders: () => upstreamFields(deps, head, key, { ...client, tier, requestId }),
+    directives: honoured ? requestCacheControl(head.rawHeaders) : noDirectives,
+    unreached: null,
+    isRefresh: tier !== null && first(head.rawHeaders, tierHeaders.refresh) === '1',
+    startedAtMs: head.nowMs,
+  };
+  return { ok: true, request, clientAddress: client.address, requestId, tier };
+}
+
+function refuse(status: number, title: string, detail: string): Refused {
+  return { ok: false, status, title, detail };
+}
+
+function tierOf(deps: AdmitDeps, raw: RawHeaders): Tier | null {
+  const value = first(raw, tierHeaders.tier);
+  const id = value === undefined ? undefined : deps.authenticateTier(value);
+  if (id === undefined) return null;
+  return { id, position: parsePosition(first(raw, tierHeaders.position) ?? '') };
+}
+
+function keyOf(deps: AdmitDeps, head: ReceivedHead, isTrusted: boolean): CacheKey | Refused {
+  const target = parseTarget(head.target);
+  if (!target || target.form === 'asterisk') {
+    return refuse(400, 'Malformed request', 'the request target names no resource');
+  }
+  // RFC 9112 §3.2.2: an absolute target replaces Host.
+  const authority =
+    target.form === 'absolute' ? target : parseHost(first(head.rawHeaders, 'host') ?? '');
+  if (!authority) return refuse(400, 'Malformed request', 'invalid Host');
+  const scheme = schemeOf(head, isTrusted);
+  const { host, port } = authority;
+  if (port !== undefined && port !== (scheme === 'https' ? 443 : 80) && !deps.ports.has(port)) {
+    return refuse(421, 'Misdirected request', `port ${port} is not served here`);
+  }
+  const keySpace = deps.keySpace();
+  if (!keySpace.siteOf(host)) {
+    return refuse(421, 'Misdirected request', `the host "${host}" is not served here`);
+  }
+  const key = keySpace.keyOf(scheme, host, target.pathAndQuery);
+  return key ?? refuse(400, 'Malformed request', 'the request target has no normal form');
+}
+
+function schemeOf(head: ReceivedHead, isTrusted: boolean): 'http' | 'https' {
+  const told = isTrusted ? first(head.rawHeaders, 'x-forwarded-proto') : undefined;
+  if (told === 'http' || told === 'https') return told;
+  return head.secure ? 'https' : 'http';
+}
+
+interface Client {
+  address: string;
+  /** What was told by a peer that may be believed. */
+  chain: { xForwardedFor?: string | undefined; forwarded?: string | undefined } | undefined;
+}
+
+function clientOf(head: ReceivedHead, isTier: boolean, trustedProxy: boolean): Client {
+  if (!isTier && !trustedProxy) return { address: head.address, chain: undefined };
+  const xForwardedFor = combined(head.rawHeaders, 'x-forwarded-for');
+  const chain = { xForwardedFor, forwarded: combined(head.rawHeaders, 'forwarded') };
+  // The proxy's own peer is the last address of the chain.
+  const last = xForwardedFor?.split(',').at(-1)?.trim();
+  return { address: last || head.address, chain };
+}
+
+function upstreamFields(
+  deps: AdmitDeps,
+  head: ReceivedHead,
+  key: CacheKey,
+  from: Client & { tier: Tier | null; requestId: string },
+): RawHeaders {
+  const raw = head.rawHeaders;
+  const dropped = hopByHop(raw);
+  const fields: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    const lowerName = name.toLowerCase();
+    if (dropped.has(lowerName) || ours.has(lowerName) || lowerName.startsWith('breakwater-'))
+      continue;
+    if (!from.tier && (isUntrustedField(lowerName) || lowerName === 'x-request-id')) continue;
+    fields.push(name, raw[i + 1] ?? '');
+  }
+  fields.push('Via', viaField(combined(raw, 'via'), '1.1', deps.nodeId));
+  if (!from.tier) {
+    fields.push('X-Request-Id', from.requestId);
+    const peer = { clientAddress: head.address, scheme: key.scheme, host: key.host };
+    fields.push(...forwardedFields(from.chain ? { ...peer, trustedChain: from.chain } : peer));
+  }
+  const loop = combined(raw, 'cdn-loop');
+  return cdnLoopAppend(
+    loop === undefined ? fields : setField(fields, 'CDN-Loop', loop),
+    deps.cdnId,
+  );
+}
+
+/** Written anew, or of this connection only. `Content-Length` follows the body that is sent. */
+const ours: ReadonlySet<string> = new Set(['host', 'via', 'cdn-loop', 'content-length', 'expect']);

@@ -1,0 +1,262 @@
+/**
+ * Sends an answer to whoever asked: conditions and ranges answered from the whole, the tier's own fields added, the body
+ * pumped with back-pressure.
+ *
+ * Invariants: a body that fails ends the connection, so that what is cut never looks complete; 204, 304 and HEAD carry no
+ * body; every answer is left (`leave`) exactly once, however the client goes.
+ */
+import type { ServerResponse } from 'node:http';
+import { evaluatePreconditions, notModifiedHeaders } from '../http/conditional.ts';
+import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
+import {
+  type ByteRange,
+  contentRange,
+  ifRangeAllows,
+  multipartContentType,
+  multipartLengthBytes,
+  multipartTail,
+  parseRange,
+  partHead,
+  unsatisfiedContentRange,
+} from '../http/range.ts';
+import type { BodyReader } from './body-reader.ts';
+import { readBuffer } from './body-reader.ts';
+import type { StoredResponse } from './entry.ts';
+
+export interface Delivery {
+  res: ServerResponse;
+  method: string;
+  requestHeaders: RawHeaders;
+  entry: StoredResponse;
+  /** Fields of this tier, at the end. */
+  ownFields: readonly string[];
+  /** Fields that do not go to this receiver. */
+  hidden: ReadonlySet<string>;
+  /** Undefined: the length is not known yet. */
+  bodyBytes: number | undefined;
+  /** Opens bytes `[start, end)`; undefined when the body is gone. */
+  open: (start: number, end: number) => BodyReader | undefined;
+  /** A boundary for several ranges. */
+  boundary: () => string;
+  nowMs: number;
+  /** Called once, when everything has been sent or the client is gone. */
+  onDone: (result: DeliveryResult) => void;
+}
+
+export interface DeliveryResult {
+  status: number;
+  sentBytes: number;
+  /** The body was cut, here or behind us. */
+  complete: boolean;
+}
+
+/** What is sent: status, fields, and the body's parts in order. */
+interface Plan {
+  status: number;
+  reason: string;
+  headers: string[];
+  /** Undefined: chunked. */
+  lengthBytes: number | undefined;
+  parts: (() => BodyReader | undefined)[];
+}
+
+const noContentLength: ReadonlySet<string> = new Set(['content-length']);
+
+/** Sends the answer. */
+export function deliver(delivery: Delivery): void {
+  const plan = planOf(delivery);
+  const { res, method } = delivery;
+  const headers = [...plan.headers, ...delivery.ownFields];
+  const hasBody = method !== 'HEAD' && plan.status !== 304 && plan.status !== 204;
+  if (plan.lengthBytes !== undefined && plan.status !== 304 && plan.status !== 204) {
+    headers.push('Content-Length', String(plan.lengthBytes));
+  }
+  if (!hasBody) {
+    finishWithoutBody(delivery, plan.status, plan.reason, headers);
+    return;
+  }
+  const firstPart = plan.parts.length > 0 ? plan.parts[0]?.() : readBuffer(Buffer.alloc(0));
+  if (!firstPart) {
+    // Evicted between lookup and now: the head has not been sent, so the connection is all there is to end.
+    delivery.onDone({ status: plan.status, sentBytes: 0, complete: false });
+    res.destroy();
+    return;
+  }
+  res.writeHead(plan.status, plan.reason, headers);
+  pump(delivery, plan, firstPart);
+}
+
+function finishWithoutBody(
+  { res, onDone }: Delivery,
+  status: number,
+  reason: string,
+  headers: string[],
+): void {
+  res.writeHead(status, reason, headers);
+  res.end();
+  onDone({ status, sentBytes: 0, complete: true });
+}
+
+function planOf(delivery: Delivery): Plan {
+  const { entry, method, requestHeaders, bodyBytes, nowMs } = delivery;
+  const tellsLength = method === 'HEAD' && bodyBytes === undefined;
+  const kept = tellsLength ? [...entry.headers] : withoutFields(entry.headers, noContentLength);
+  const headers = kept.filter(keepFor(delivery));
+  const whole: Plan = {
+    status: entry.status,
+    reason: entry.reason,
+    headers,
+    lengthBytes: bodyBytes,
+    parts: [() => delivery.open(0, bodyBytes ?? Number.POSITIVE_INFINITY)],
+  };
+  if (method !== 'GET' && method !== 'HEAD') return whole;
+  const condition = evaluatePreconditions({
+    method,
+    requestHeaders,
+    etag: entry.etag,
+    lastModified: entry.lastModified,
+    status: entry.status,
+    nowMs,
+  });
+  if (condition === 'not-modified') {
+    return {
+      ...whole,
+      status: 304,
+      reason: 'Not Modified',
+      headers: notModifiedHeaders(headers),
+      parts: [],
+    };
+  }
+  if (condition === 'precondition-failed') {
+    return { status: 412, reason: 'Precondition Failed', headers: [], lengthBytes: 0, parts: [] };
+  }
+  return rangePlan(delivery, whole) ?? whole;
+}
+
+/** A predicate for a flat list that drops hidden names with their values. */
+function keepFor({ hidden }: Delivery): (text: string, index: number, all: string[]) => boolean {
+  if (hidden.size === 0) return () => true;
+  return (_, index, all) => !hidden.has((all[index - (index % 2)] ?? '').toLowerCase());
+}
+
+/** RFC 9110 §14: ranges of a 200 whose length is known. Undefined: the whole is sent. */
+function rangePlan(delivery: Delivery, whole: Plan): Plan | undefined {
+  const { entry, method, requestHeaders, bodyBytes, nowMs } = delivery;
+  const asked =
+    method === 'GET' && entry.status === 200 ? combined(requestHeaders, 'range') : undefined;
+  if (asked === undefined || bodyBytes === undefined) return undefined;
+  if (!ifRangeAllows(requestHeaders, entry.headers, nowMs)) return undefined;
+  const range = parseRange(asked, bodyBytes);
+  if (range.kind === 'whole') return undefined;
+  if (range.kind === 'unsatisfiable') {
+    return {
+      status: 416,
+      reason: 'Range Not Satisfiable',
+      headers: ['Content-Range', unsatisfiedContentRange(bodyBytes)],
+      lengthBytes: 0,
+      parts: [],
+    };
+  }
+  const partial = { ...whole, status: 206, reason: 'Partial Content' };
+  const [only, second] = range.ranges;
+  if (only && !second) {
+    return {
+      ...partial,
+      headers: [...whole.headers, 'Content-Range', contentRange(only.start, only.end, bodyBytes)],
+      lengthBytes: only.end - only.start + 1,
+      parts: [() => delivery.open(only.start, only.end + 1)],
+    };
+  }
+  return severalRanges(delivery, partial, range.ranges, bodyBytes);
+}
+
+function severalRanges(
+  delivery: Delivery,
+  partial: Plan,
+  ranges: readonly ByteRange[],
+  bodyBytes: number,
+): Plan {
+  const boundary = delivery.boundary();
+  const type = first(delivery.entry.headers, 'content-type');
+  const text = (latin1: string) => () => readBuffer(Buffer.from(latin1, 'latin1'));
+  return {
+    ...partial,
+    headers: [
+      ...withoutFields(partial.headers, new Set(['content-type'])),
+      'Content-Type',
+      multipartContentType(boundary),
+    ],
+    lengthBytes: multipartLengthBytes(boundary, type, ranges, bodyBytes),
+    parts: [
+      ...ranges.flatMap((range) => [
+        text(partHead(boundary, type, range, bodyBytes)),
+        () => delivery.open(range.start, range.end + 1),
+      ]),
+      text(multipartTail(boundary)),
+    ],
+  };
+}
+
+/** Moves the parts to the client, one after the other, as fast as it takes them. */
+function pump({ res, onDone }: Delivery, plan: Plan, firstPart: BodyReader): void {
+  let reader = firstPart;
+  let next = 1;
+  let sentBytes = 0;
+  let finished = false;
+  const finish = (complete: boolean) => {
+    if (finished) return;
+    finished = true;
+    reader.close();
+    onDone({ status: plan.status, sentBytes, complete });
+  };
+  const cut = () => {
+    finish(false);
+    res.destroy();
+  };
+  const nextPart = (): boolean => {
+    reader.close();
+    const opened = plan.parts[next]?.();
+    next += 1;
+    if (opened) reader = opened;
+    return opened !== undefined;
+  };
+  const run = () => {
+    while (!finished) {
+      const piece = reader.take();
+      if (piece) {
+        sentBytes += piece.length;
+        // The last piece goes with the end, in one write.
+        if (next >= plan.parts.length && reader.state === 'ended') {
+          endWith(piece);
+          return;
+        }
+        if (res.write(piece)) continue;
+        res.once('drain', run);
+        return;
+      }
+      if (reader.state === 'open') {
+        reader.onReadable = run;
+        return;
+      }
+      if (reader.state === 'ended' && next >= plan.parts.length) {
+        endWith(undefined);
+        return;
+      }
+      if (reader.state === 'failed' || !nextPart()) {
+        cut();
+        return;
+      }
+    }
+  };
+  const endWith = (piece: Buffer | undefined) => {
+    const promised = plan.lengthBytes;
+    if (promised !== undefined && promised !== sentBytes) {
+      cut();
+      return;
+    }
+    res.once('finish', () => finish(true));
+    res.end(piece);
+  };
+  res.once('close', () => finish(res.writableFinished));
+  run();
+}

@@ -1,0 +1,292 @@
+/**
+ * From a request to an answer: look up, decide, and fetch where that is what was decided. A worker calls it for its clients, and
+ * for other workers of the node whose keys it owns. A hit is answered without waiting.
+ *
+ * Invariant: purges are taken note of before the lookup, so the read sees everything that was acknowledged before it began.
+ */
+
+import type { Position } from '../purge/command.ts';
+import { assertNever, type Clock } from '../runtime/deps.ts';
+import type { Failure } from '../upstream/upstream.ts';
+import type { Cleanliness } from './clean-through.ts';
+import type { Coalescer, Joined } from './coalesce.ts';
+import { type Disposition, decide, mayServeOnError } from './decide.ts';
+import type { StoredResponse } from './entry.ts';
+import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
+import { type FetchDeps, fetchForCache } from './fetch.ts';
+import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import type { PurgeState } from './purge-state.ts';
+import type { Lookup, Store } from './store.ts';
+
+export type Answer =
+  /** From a store: hit, stale, or confirmed by a 304. */
+  | {
+      kind: 'stored';
+      entry: StoredResponse;
+      cleanliness: Cleanliness;
+      disposition: Disposition;
+      revalidated: boolean;
+      collapsed: boolean;
+      report: FetchReport | undefined;
+      /** The upstream's trouble, when this is served instead. */
+      failure?: Failure | undefined;
+    }
+  /** On its way from an upstream. `leave` once the body has been taken or nobody wants it. */
+  | {
+      kind: 'streaming';
+      entry: StoredResponse;
+      head: Extract<FlightHead, { kind: 'streaming' }>;
+      flight: Flight;
+      disposition: Disposition;
+      collapsed: boolean;
+      leave: () => void;
+    }
+  | { kind: 'failed'; failure: Failure; disposition: Disposition; collapsed: boolean }
+  | { kind: 'only-if-cached' }
+  /** The cache takes no part: to be sent on as it is. */
+  | { kind: 'pass'; disposition: Extract<Disposition, { kind: 'pass' }> };
+
+/** The other workers of the node. */
+export interface Peers {
+  /** The worker that owns the key; undefined: this one. */
+  ownerOf(key: string): number | undefined;
+  /** Asks the owner. Never rejects. */
+  ask(owner: number, request: CacheRequest, signal: AbortSignal): Promise<SourceResult>;
+}
+
+export interface ObtainDeps extends FetchDeps {
+  clock: Clock;
+  store: Store;
+  purges: PurgeState;
+  coalescer: Coalescer;
+  flights: FlightDeps;
+  peers: Peers;
+  onRefresh: (outcome: 'started' | 'failed') => void;
+}
+
+export interface ObtainOptions {
+  /** False for a request of another worker: its key is owned here, or its owner is gone. */
+  mayAskPeers: boolean;
+}
+
+const overload: Failure = {
+  source: 'internal',
+  kind: 'overload',
+  retryable: false,
+  cause: 'too many requests wait for the same response',
+};
+
+/** A background refresh that has not come back after so long may be tried again. */
+const refreshLimitMs = 30_000;
+const refreshRetryMs = 1000;
+
+/** Answers a request. Synchronous when nothing has to be fetched. */
+export function obtain(
+  deps: ObtainDeps,
+  request: CacheRequest,
+  options: ObtainOptions,
+): Answer | Promise<Answer> {
+  deps.purges.sync();
+  const lookup = deps.store.find(request.key.text, request.headers);
+  // A tier that is ahead of this node is not answered from what this node cannot judge.
+  const usable = request.unreached ? { ...lookup, stored: undefined } : lookup;
+  const disposition = decide({
+    method: request.method,
+    requestDirectives: request.directives,
+    stored: usable.stored,
+    missReason: usable.missReason,
+    cleanliness: usable.cleanliness,
+    isHitForMiss: deps.coalescer.hitForMiss(request.key.text) !== undefined,
+    isRefresh: request.isRefresh,
+    nowMs: request.startedAtMs,
+  });
+  switch (disposition.kind) {
+    case 'hit':
+      return fromStore(usable, disposition);
+    case 'stale':
+      if (disposition.why === 'revalidating') refresh(deps, request, usable.stored, options);
+      return fromStore(usable, disposition);
+    case 'only-if-cached':
+      return { kind: 'only-if-cached' };
+    case 'pass':
+      return { kind: 'pass', disposition };
+    case 'revalidate':
+    case 'miss':
+      return fromUpstream(deps, request, usable, disposition, options);
+    default:
+      return assertNever(disposition);
+  }
+}
+
+function fromStore({ stored, cleanliness }: Lookup, disposition: Disposition): Answer {
+  if (!stored) throw new Error('decided to reuse a response where none is stored');
+  return {
+    kind: 'stored',
+    entry: stored,
+    cleanliness,
+    disposition,
+    revalidated: false,
+    collapsed: false,
+    report: undefined,
+  };
+}
+
+async function fromUpstream(
+  deps: ObtainDeps,
+  request: CacheRequest,
+  lookup: Lookup,
+  disposition: Disposition,
+  options: ObtainOptions,
+): Promise<Answer> {
+  const joined = await deps.coalescer.join(request, {
+    alone: fliesAlone(request, disposition),
+    fresh: disposition.kind === 'revalidate' && disposition.fwd === 'request',
+    start: (onSettled) => launch(deps, request, lookup, options, onSettled),
+  });
+  if (!joined) return { kind: 'failed', failure: overload, disposition, collapsed: false };
+  const instead = staleInstead(request, lookup, joined);
+  if (instead) {
+    joined.leave();
+    return instead;
+  }
+  return answerOf(deps, joined, disposition);
+}
+
+/** Requests whose answer may be for one user only, and those of which it is known, do not wait for each other. */
+function fliesAlone(request: CacheRequest, disposition: Disposition): boolean {
+  if (disposition.kind === 'miss' && disposition.detail === 'hit-for-miss') return true;
+  if (request.method !== 'GET') return true;
+  return request.headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'authorization');
+}
+
+function launch(
+  deps: ObtainDeps,
+  request: CacheRequest,
+  lookup: Lookup,
+  options: ObtainOptions,
+  onSettled: (flight: Flight) => void,
+): Flight {
+  const owner = options.mayAskPeers ? deps.peers.ownerOf(request.key.text) : undefined;
+  // Before anything is sent: what is purged from here on lies above the epoch.
+  const epoch: Position = deps.purges.position();
+  const revalidated = lookup.cleanliness.kind === 'hard' ? undefined : lookup.stored;
+  return startFlight(deps.flights, {
+    request,
+    epoch,
+    writesToDisk: owner === undefined,
+    fetch: async (signal) => {
+      const asked = owner === undefined ? undefined : await deps.peers.ask(owner, request, signal);
+      if (asked && !isLostWorker(asked)) return asked;
+      return fetchForCache(deps, request, revalidated, epoch, signal);
+    },
+    onSettled,
+  });
+}
+
+/** The owner's worker is gone or knows other sites for a moment: better two flights than no answer. */
+function isLostWorker(result: SourceResult): boolean {
+  return (
+    result.kind === 'failed' &&
+    result.failure.source === 'internal' &&
+    result.failure.kind === 'unavailable'
+  );
+}
+
+/** RFC 5861 §4, RFC 9111 §4.2.4: a stale response where the upstream has failed, if nothing forbids it. */
+function staleInstead(
+  request: CacheRequest,
+  { stored, cleanliness }: Lookup,
+  { head, collapsed }: Joined,
+): Answer | undefined {
+  const failed =
+    head.kind === 'failed' ||
+    (head.kind === 'streaming' && [500, 502, 503, 504].includes(head.entry.status));
+  if (!failed || !stored) return undefined;
+  if (!mayServeOnError(stored, cleanliness, request.directives, request.startedAtMs)) {
+    return undefined;
+  }
+  return {
+    kind: 'stored',
+    entry: stored,
+    cleanliness,
+    disposition: { kind: 'stale', why: 'upstream-error' },
+    revalidated: false,
+    collapsed,
+    report: head.kind === 'streaming' ? head.report : undefined,
+    failure: head.kind === 'failed' ? head.failure : undefined,
+  };
+}
+
+function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
+  const { head, flight } = joined;
+  const decided = head.kind === 'failed' ? undefined : head.decided;
+  const disposition = decided?.disposition ?? own;
+  const collapsed = joined.collapsed || decided?.collapsed === true;
+  switch (head.kind) {
+    case 'failed':
+      joined.leave();
+      return { kind: 'failed', failure: head.failure, disposition, collapsed };
+    case 'ready':
+      joined.leave();
+      return {
+        kind: 'stored',
+        entry: head.entry,
+        cleanliness: deps.purges.judge(head.entry),
+        disposition,
+        revalidated: decided ? decided.revalidated : true,
+        collapsed,
+        report: head.report,
+      };
+    case 'streaming':
+      return {
+        kind: 'streaming',
+        entry: head.entry,
+        head,
+        flight,
+        disposition,
+        collapsed,
+        leave: joined.leave,
+      };
+    default:
+      return assertNever(head);
+  }
+}
+
+/** RFC 5861 §3: refreshes in the background, once at a time for a response. */
+function refresh(
+  deps: ObtainDeps,
+  request: CacheRequest,
+  stored: StoredResponse | undefined,
+  options: ObtainOptions,
+): void {
+  if (!stored || stored.refreshingUntilMs > request.startedAtMs) return;
+  stored.refreshingUntilMs = request.startedAtMs + refreshLimitMs;
+  deps.onRefresh('started');
+  const answer = obtain(deps, { ...request, method: 'GET', isRefresh: true }, options);
+  void Promise.resolve(answer).then((got) => {
+    if (got.kind === 'streaming') drain(got);
+    else if (got.kind === 'failed') deps.onRefresh('failed');
+    // What failed is tried again by a later request, not at once by each of many.
+    stored.refreshingUntilMs = deps.clock.nowMs() + refreshRetryMs;
+  });
+}
+
+/** Reads a body that only the stores want. */
+function drain({ flight, leave }: Extract<Answer, { kind: 'streaming' }>): void {
+  const reader = flight.read(0, Number.POSITIVE_INFINITY);
+  if (!reader) {
+    leave();
+    return;
+  }
+  const pump = () => {
+    while (reader.take()) {
+      // Nothing to do with the piece: taking it moves the window on.
+    }
+    if (reader.state === 'open') reader.onReadable = pump;
+    else {
+      reader.close();
+      leave();
+    }
+  };
+  pump();
+}

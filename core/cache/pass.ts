@@ -1,0 +1,207 @@
+/**
+ * Requests that the cache takes no part in: other methods than GET and HEAD, and `no-store`. The body goes up as it comes, counted
+ * against the site's limit; the answer comes down through a small spool, so that back-pressure reaches both ways.
+ *
+ * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4).
+ */
+import type { IncomingMessage } from 'node:http';
+import { Transform } from 'node:stream';
+import type { CacheStatusMember } from '../http/cache-status.ts';
+import { combined, first, type RawHeaders } from '../http/headers.ts';
+import { normaliseUrl } from '../http/target.ts';
+import type { Failure, UpstreamResponse } from '../upstream/upstream.ts';
+import type { BodyReader } from './body-reader.ts';
+import type { Disposition } from './decide.ts';
+import { StoredResponse } from './entry.ts';
+import type { CacheRequest } from './exchange.ts';
+import { fetchPassing, reportOf } from './fetch.ts';
+import type { HandleDeps } from './handle.ts';
+import { createSpool } from './spool.ts';
+
+export type Passed =
+  | {
+      kind: 'response';
+      entry: StoredResponse;
+      entryFrom: string;
+      member: Omit<CacheStatusMember, 'cache'>;
+      behind: string | undefined;
+      ageFields: string[];
+      lengthBytes: number | undefined;
+      reader: BodyReader;
+      close: () => void;
+    }
+  | { kind: 'failed'; failure: Failure; drained: boolean }
+  | { kind: 'refused'; status: number; title: string; detail: string };
+
+const windowBytes = 256 * 1024;
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** Sends the request on and opens its answer. */
+export async function passOn(
+  deps: HandleDeps,
+  req: IncomingMessage,
+  request: CacheRequest,
+  disposition: Extract<Disposition, { kind: 'pass' }>,
+): Promise<Passed> {
+  const upload = uploadOf(req, request);
+  if ('refused' in upload) return upload.refused;
+  const abort = new AbortController();
+  req.once('close', () => {
+    if (!req.complete) abort.abort();
+  });
+  const epoch = deps.obtain.purges.position();
+  const result = await fetchPassing(deps.obtain, request, upload, epoch, abort.signal);
+  if (upload.isTooLarge()) {
+    if (result.ok) result.response.body.abort();
+    return tooLarge(request);
+  }
+  if (!result.ok) return { kind: 'failed', failure: result.failure, drained: req.complete };
+  const { response } = result;
+  if (!safeMethods.has(request.method) && response.status >= 200 && response.status < 400) {
+    deps.invalidate(invalidated(request, response.headers));
+  }
+  return open(deps, request, response, disposition);
+}
+
+interface Upload {
+  body: Transform | null;
+  bodyBytes: number | undefined;
+  isTooLarge: () => boolean;
+}
+
+function uploadOf(req: IncomingMessage, request: CacheRequest): Upload | { refused: Passed } {
+  const announced = first(req.rawHeaders, 'content-length');
+  const isChunked = combined(req.rawHeaders, 'transfer-encoding') !== undefined;
+  const none: Upload = { body: null, bodyBytes: undefined, isTooLarge: () => false };
+  // A body on GET or HEAD has no meaning (RFC 9110 §9.3.1) and is not forwarded; Node drains it.
+  if (request.method === 'GET' || request.method === 'HEAD') return none;
+  if (announced === undefined && !isChunked) return none;
+  const limitBytes = request.key.site.maxRequestBodyBytes;
+  const bodyBytes = announced === undefined ? undefined : Number(announced);
+  if (bodyBytes !== undefined && bodyBytes > limitBytes) return { refused: tooLarge(request) };
+  let passedBytes = 0;
+  let over = false;
+  const body = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      passedBytes += piece.length;
+      over = passedBytes > limitBytes;
+      if (over) done(new Error('the body is longer than the site takes'));
+      else done(null, piece);
+    },
+  });
+  // An upload that the client breaks off must break off towards the origin as well, never end.
+  req.once('close', () => {
+    if (!req.complete) body.destroy(new Error('the client broke the upload off'));
+  });
+  body.on('error', () => req.unpipe(body));
+  req.pipe(body);
+  return { body, bodyBytes, isTooLarge: () => over };
+}
+
+function tooLarge(request: CacheRequest): Passed {
+  const limit = request.key.site.maxRequestBodyBytes;
+  const detail = `the body is longer than the ${limit} bytes that this site takes`;
+  return { kind: 'refused', status: 413, title: 'Content too large', detail };
+}
+
+/** The keys whose stored responses are no longer to be trusted: target, Location and Content-Location of the same host. */
+function invalidated(request: CacheRequest, headers: RawHeaders): string[] {
+  const { key } = request;
+  const urls = new Set([key.url]);
+  for (const name of ['location', 'content-location']) {
+    const value = first(headers, name);
+    if (value === undefined || !URL.canParse(value, key.text)) continue;
+    const normal = normaliseUrl(new URL(value, key.text).href);
+    if (normal?.host === key.host) urls.add(normal.host + normal.pathAndQuery);
+  }
+  return [...urls].flatMap((url) => [`http://${url}`, `https://${url}`]);
+}
+
+function open(
+  deps: HandleDeps,
+  request: CacheRequest,
+  response: UpstreamResponse,
+  disposition: Extract<Disposition, { kind: 'pass' }>,
+): Passed {
+  const { body } = response;
+  const spool = createSpool({
+    clock: deps.clock,
+    windowBytes,
+    stallLimitMs: 60_000,
+    onPause: () => body.pause(),
+    onResume: () => body.resume(),
+  });
+  body.start({
+    data: (piece) => spool.append(piece),
+    end: () => spool.end(),
+    fail: () => spool.fail(),
+  });
+  const reader = spool.reader(0, Number.POSITIVE_INFINITY);
+  if (!reader) throw new Error('an empty spool has a beginning');
+  const report = reportOf(response);
+  const age = first(response.headers, 'age');
+  return {
+    kind: 'response',
+    entry: transient(request, response),
+    entryFrom: response.from.name,
+    member: {
+      fwd: disposition.fwd,
+      fwdStatus: response.status,
+      ...(disposition.detail === undefined ? {} : { detail: disposition.detail }),
+    },
+    behind: report.behind,
+    ageFields: age === undefined ? [] : ['Age', age],
+    lengthBytes: body.lengthBytes,
+    reader,
+    close: () => {
+      reader.close();
+      if (spool.state === 'open') body.abort();
+    },
+  };
+}
+
+const notRelayed: ReadonlySet<string> = new Set(['age', 'cache-status']);
+
+/** The response in the form that `deliver` takes; it is never stored. */
+function transient(request: CacheRequest, response: UpstreamResponse): StoredResponse {
+  const headers = response.headers.filter(
+    (_, i, all) => !notRelayed.has((all[i - (i % 2)] ?? '').toLowerCase()),
+  );
+  return new StoredResponse(
+    {
+      key: request.key.text,
+      host: request.key.host,
+      url: request.key.url,
+      varyFields: [],
+      variant: '',
+      status: response.status,
+      reason: response.reason,
+      headers,
+      tags: [],
+      requestTimeMs: response.requestTimeMs,
+      responseTimeMs: response.responseTimeMs,
+      freshness: noFreshness,
+      etag: undefined,
+      lastModified: undefined,
+      bodyBytes: response.body.lengthBytes ?? 0,
+      identity: '',
+      labelSeq: 0,
+      staleSinceMs: null,
+    },
+    null,
+    null,
+  );
+}
+
+const noFreshness = {
+  lifetimeSeconds: 0,
+  initialAgeSeconds: 0,
+  source: 'none',
+  explicit: false,
+  staleWhileRevalidateSeconds: 0,
+  staleIfErrorSeconds: 0,
+  mustRevalidate: false,
+  noCache: false,
+  excludedFields: [],
+  immutable: false,
+} as const;
