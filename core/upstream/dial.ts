@@ -213,12 +213,13 @@ function openConnection(
     bodyTimeout: 0,
     keepAliveTimeout: limits.keepAliveMs,
     keepAliveMaxTimeout: maxKeepAliveMs,
-    connect(options, callback) {
+    connect({ servername: _derivedFromHost, ...target }, callback) {
       wasReset = false;
-      // An address is no name to ask for (RFC 6066 §3).
-      const asked = isIP(serverName) ? {} : { servername: serverName };
       // Typed to return nothing; it returns the socket, which is needed to end an attempt that takes too long.
-      const made = connect({ ...options, ...asked }, callback) as unknown as Socket;
+      const made = connect(
+        { ...target, ...tlsName(peer.origin, serverName) },
+        callback,
+      ) as unknown as Socket;
       made.on('error', () => {
         wasReset = true;
       });
@@ -273,4 +274,10 @@ function openConnection(
     },
     close: () => client.close(),
   };
+}
+
+/** The name that TLS asks for; an address is none (RFC 6066 §3), and is verified as an address. */
+function tlsName(origin: string, serverName: string): { servername?: string } {
+  const isName = !isIP(serverName) && !serverName.startsWith('[');
+  return isName && origin.startsWith('https:') ? { servername: serverName } : {};
 }

@@ -9,14 +9,20 @@
 import type { Clock } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import type { OriginConfig, Site } from '../topology/schema.ts';
 import { pickRoundRobin, type RoundRobinState, roundRobinStart } from './balance/round-robin.ts';
 import type { Dialer, Peer } from './dial.ts';
 import { upstreamFailure } from './failures.ts';
 import { createPeerHealth, outcomeOf, type PeerHealth } from './peer-health.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import { withoutTierFields } from './tier-fields.ts';
-import type { Deadline, Upstream, UpstreamRequest, UpstreamResult } from './upstream.ts';
+import type {
+  Deadline,
+  Origin,
+  Upstream,
+  UpstreamRequest,
+  UpstreamResult,
+  UpstreamSite,
+} from './upstream.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
 export interface OriginsDeps {
@@ -37,9 +43,9 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
     },
   });
   // By the object that a configuration made: what a reload replaces is forgotten with it.
-  const sites = new WeakMap<Site, SiteState>();
+  const sites = new WeakMap<UpstreamSite, SiteState>();
 
-  const stateOf = (site: Site): SiteState => {
+  const stateOf = (site: UpstreamSite): SiteState => {
     const known = sites.get(site);
     if (known) return known;
     const made = createSiteState(site);
@@ -88,7 +94,7 @@ interface Choice {
   name: string;
   weight: number;
   isBackup: boolean;
-  config: OriginConfig;
+  config: Origin;
   peer: Peer;
 }
 
@@ -99,7 +105,7 @@ interface SiteState {
   budget: RetryBudget;
 }
 
-function createSiteState(site: Site): SiteState {
+function createSiteState(site: UpstreamSite): SiteState {
   const choices = site.origins
     .filter((origin) => origin.weight > 0)
     .map((config): Choice => {
@@ -119,7 +125,8 @@ function choose(state: SiteState, health: PeerHealth, except?: Choice): Choice |
   const [first, ...others] = primaries.length > 0 ? primaries : usable;
   if (!first) return undefined;
   const { choice, next } = pickRoundRobin(state.balance, [first, ...others]);
-  state.balance = next;
+  // A second choice is an exception that leaves the turns of the others as they were.
+  if (!except) state.balance = next;
   return choice;
 }
 
@@ -128,7 +135,7 @@ function lastResort(state: SiteState, health: PeerHealth): Choice | undefined {
   return state.choices.find((choice) => choice.name === name);
 }
 
-function peerOf(config: OriginConfig): Peer {
+function peerOf(config: Origin): Peer {
   const url = new URL(config.url);
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const isNamed = config.host !== 'preserve' && config.host !== 'origin';
@@ -142,7 +149,7 @@ function peerOf(config: OriginConfig): Peer {
 }
 
 /** The Host field that the origin sees. */
-function hostFor(config: OriginConfig, request: UpstreamRequest): string {
+function hostFor(config: Origin, request: UpstreamRequest): string {
   switch (config.host) {
     case 'preserve':
       return request.host;

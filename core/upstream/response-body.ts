@@ -85,7 +85,8 @@ export function createResponseBody(flow: Flow, lengthBytes: number | undefined):
       if (outcome === undefined) flow.abort();
     },
     push(piece) {
-      if (isClosed || outcome !== undefined) return;
+      // The parser hands over an empty piece when a connection ends while it is paused.
+      if (isClosed || outcome !== undefined || piece.length === 0) return;
       receivedBytes += piece.length;
       waiting.push(piece);
       flush();

@@ -7,11 +7,26 @@
  */
 import type { Readable } from 'node:stream';
 import type { RawHeaders } from '../http/headers.ts';
-import type { Site } from '../topology/schema.ts';
+
+/** An origin as the configuration describes it. */
+export interface Origin {
+  url: string;
+  weight: number;
+  backup: boolean;
+  /** `preserve`, `origin`, or the literal value of Host. */
+  host: string;
+}
+
+/** What an upstream needs to know of the site that a request is for. */
+export interface UpstreamSite {
+  origins: readonly Origin[];
+  /** Whether an edge may ask the origins itself. */
+  originFallback: boolean;
+}
 
 export interface UpstreamRequest {
   method: string;
-  site: Site;
+  site: UpstreamSite;
   scheme: 'http' | 'https';
   /** The host of the cache key; an origin's `host` option may replace it. */
   host: string;
