@@ -24,7 +24,7 @@ import { carriesBody } from '../core/upstream/outgoing.ts';
 import { createPeerHealth, outcomeOf, type PeerHealth } from '../core/upstream/peer-health.ts';
 import { createRetryBudget } from '../core/upstream/retry-budget.ts';
 import { orderByRendezvous } from '../core/upstream/ring.ts';
-import { splitTierFields, withoutTierFields } from '../core/upstream/tier-fields.ts';
+import { refusedField, splitTierFields, withoutTierFields } from '../core/upstream/tier-fields.ts';
 import type {
   Deadline,
   Failure,
@@ -38,9 +38,6 @@ import {
   type RetryReason,
   type UpstreamMetrics,
 } from '../core/upstream/upstream-metrics.ts';
-
-/** With any value in a 503: the shield is draining or not ready, and has not looked at the request. */
-export const refusedField = 'breakwater-refused';
 
 export interface ShieldsDeps {
   clock: Clock;

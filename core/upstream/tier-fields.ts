@@ -4,6 +4,9 @@
  */
 import type { RawHeaders } from '../http/headers.ts';
 
+/** With any value in a 503: the shield is draining or not ready, and has not looked at the request. */
+export const refusedField = 'breakwater-refused';
+
 const PREFIX = 'breakwater-';
 
 /** Whether the name, in any case, is one of ours. */

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  isTierField,
+  splitTierFields,
+  withoutTierFields,
+} from '../../../core/upstream/tier-fields.ts';
+
+test('knows a tier field in any case, and nothing that only begins like one', () => {
+  for (const name of ['breakwater-tier', 'Breakwater-LABEL', 'BREAKWATER-']) {
+    assert.equal(isTierField(name), true, name);
+  }
+  for (const name of ['breakwater', 'x-breakwater-tier', 'break']) {
+    assert.equal(isTierField(name), false, name);
+  }
+});
+
+test('splits them off by lower-case name, the last one counting, and keeps the order of the rest', () => {
+  const raw = ['A', '1', 'Breakwater-Label', 'x', 'B', '2', 'breakwater-label', 'y', 'A', '3'];
+  const { headers, tierHeaders } = splitTierFields(raw);
+  assert.deepEqual(headers, ['A', '1', 'B', '2', 'A', '3']);
+  assert.deepEqual([...tierHeaders], [['breakwater-label', 'y']]);
+});
+
+test('a list without tier fields is not copied', () => {
+  const raw = ['A', '1'];
+  assert.equal(withoutTierFields(raw), raw);
+  assert.deepEqual(withoutTierFields(['breakwater-tier', 'x']), []);
+});
