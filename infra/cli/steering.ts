@@ -29,6 +29,8 @@ export interface Steering {
   tookMs: number;
   /** The pairs of `_why`: pop, reason, place, distance-km …; empty when the server gives none. */
   why: Record<string, string>;
+  /** The other PoPs in their order, as `nyc distance-km=10849 in` each. */
+  others: string[];
 }
 
 /** Asks the name servers for `host` as `client`, in their order, until one answers. Throws CommandError. */
@@ -92,21 +94,24 @@ export function steeringOf(server: string, reply: DnsReply, why: Message): Steer
     scope: subnet ? scopeText(subnet.bytes, subnet.scopePrefixLength) : undefined,
     transport,
     tookMs,
-    why: pairsOf(why),
+    ...explanationOf(why),
   };
 }
 
-/** `pop=tyo` becomes `{ pop: 'tyo' }`; the first of a name counts. */
-function pairsOf(message: Message): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  for (const { data } of message.answers) {
-    if (data.type !== 'TXT') continue;
-    for (const text of txtStrings(data)) {
-      const equals = text.indexOf('=');
-      if (equals > 0) pairs[text.slice(0, equals)] ??= text.slice(equals + 1);
-    }
-  }
-  return pairs;
+/** `pop=tyo` becomes `{ pop: 'tyo' }`, the first of a name; `then=…` is repeated, once for each other PoP. */
+function explanationOf(message: Message): Pick<Steering, 'why' | 'others'> {
+  const pairs = message.answers.flatMap(({ data }) =>
+    data.type === 'TXT' ? txtStrings(data).map(splitPair) : [],
+  );
+  return {
+    why: Object.fromEntries(pairs.filter(([name]) => name !== 'then').toReversed()),
+    others: pairs.filter(([name]) => name === 'then').map(([, value]) => value),
+  };
+}
+
+function splitPair(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 function addressesOf(message: Message): string[] {

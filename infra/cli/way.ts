@@ -134,12 +134,13 @@ function dnsText(steering: Steering): string {
 
 function popText({ pop, steering }: Way, topology: Topology): string {
   const city = findNode(topology, pop).location?.city;
-  const { reason, then } = steering.why;
+  const { reason } = steering.why;
+  const [next] = steering.others;
   const distance = steering.why['distance-km'];
   const parts = [city === undefined ? pop : `${pop} in ${city}`];
   if (reason !== undefined) parts.push(reasons[reason] ?? reason);
   if (distance !== undefined) parts.push(`${distance} km away`);
-  if (then !== undefined) parts.push(`next would be ${runnerUp(then)}`);
+  if (next !== undefined) parts.push(`next would be ${runnerUp(next)}`);
   return parts.join(' · ');
 }
 

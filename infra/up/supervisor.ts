@@ -16,6 +16,8 @@ import { afterDeath, noRestarts, type RestartHistory } from './restart-policy.ts
 export const stopLimitMs = 2500;
 /** How long a tier may drain before the next one is told to stop as well. */
 const tierDrainMs = 700;
+/** How long a node may drain, so that even the last of three tiers ends by itself: 2 × 700 + 1000 < 2500. */
+export const nodeDrainMs = 1000;
 /** A node that has said nothing by then is taken for hung. */
 const startLimitMs = 20_000;
 

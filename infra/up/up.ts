@@ -22,7 +22,7 @@ import { listenersOf, type ProcessPlan, planNetwork, workersPerNode } from './pl
 import { findPortProblem } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 import type { Signals } from './signals.ts';
-import { createSupervisor, type Supervisor } from './supervisor.ts';
+import { createSupervisor, nodeDrainMs, type Supervisor } from './supervisor.ts';
 import { findTools } from './tools-at-hand.ts';
 
 /** After this long without all being ready, it says who is not. */
@@ -153,7 +153,11 @@ function reload({ environment, report }: UpDeps, { topology, supervisor }: Runni
 
 function childEnvironment({ environment }: UpDeps, topology: Topology): Environment {
   const workers = String(workersPerNode(availableParallelism(), topology));
-  return { ...environment, BREAKWATER_WORKERS: environment.BREAKWATER_WORKERS ?? workers };
+  return {
+    ...environment,
+    BREAKWATER_WORKERS: environment.BREAKWATER_WORKERS ?? workers,
+    BREAKWATER_DRAIN_MS: String(nodeDrainMs),
+  };
 }
 
 /** A network that runs is worth more than the convenience of finding it: only a note. */

@@ -49,7 +49,7 @@ await runService(silentLog, async () => {
     bound,
     async drain() {
       note('drained');
-      if (misbehaviour === `hangs ${id}`) await new Promise(() => setInterval(() => {}, 1000));
+      if (misbehaviour === `drags ${id}`) await new Promise(() => setInterval(() => {}, 1000));
       publicSide.server.close();
       admin.server.close();
     },

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { purge } from '../../../infra/cli/verbs/purge.ts';
+import { createContext } from '../support/cli-context.ts';
+
+interface Seen {
+  method: string;
+  url: string;
+  authorization: string | undefined;
+  body: string;
+}
+
+/** A purge API that gives the answers in turn, and the last one for ever. */
+async function startApi(answers: readonly (readonly [number, object])[]) {
+  const seen: Seen[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += part;
+    const { method = '', url = '', headers } = request;
+    const [status, answer] = answers[Math.min(seen.length, answers.length - 1)] ?? [500, {}];
+    seen.push({ method, url, authorization: headers.authorization, body });
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { api, seen, close: () => server.close() };
+}
+
+const asked = {
+  url: [],
+  tag: ['news'],
+  prefix: [],
+  host: [],
+  all: false,
+  soft: false,
+  json: false,
+};
+const par = { node: 'par', role: 'edge', appliedAt: null, matched: null };
+const pending = { id: 'p/1', seq: 1, status: 'pending', nodes: [{ ...par, state: 'behind' }] };
+const converged = {
+  ...pending,
+  status: 'converged',
+  convergedInMs: 5,
+  nodes: [{ ...par, state: 'acknowledged' }],
+};
+
+test('without --wait it is done once the journal has it', async () => {
+  const api = await startApi([[202, pending]]);
+  const context = createContext();
+  const code = await purge(context, { ...asked, api: api.api, token: 'secret' });
+  api.close();
+  assert.equal(code, 0);
+  assert.match(context.terminal.out[0] ?? '', /^accepted as entry 1/);
+  assert.deepEqual(api.seen, [
+    {
+      method: 'POST',
+      url: '/v1/purges',
+      authorization: 'Bearer secret',
+      body: '{"tags":["news"]}',
+    },
+  ]);
+});
+
+test('with --wait it asks until every node has acknowledged', async () => {
+  const api = await startApi([
+    [202, pending],
+    [200, pending],
+    [200, converged],
+  ]);
+  const context = createContext();
+  const code = await purge(context, { ...asked, api: api.api, token: 'secret', wait: 10_000 });
+  api.close();
+  assert.equal(code, 0);
+  assert.equal(context.terminal.out[0], 'converged in 5 ms: 1 node');
+  assert.match(api.seen[1]?.url ?? '', /^\/v1\/purges\/p%2F1\?wait=\d+ms$/);
+});
+
+test('when the wait ends first, the exit code is 3 and the missing node is named', async () => {
+  const api = await startApi([[202, pending]]);
+  const context = createContext();
+  const code = await purge(context, { ...asked, api: api.api, token: 'secret', wait: 20 });
+  api.close();
+  assert.equal(code, 3);
+  assert.match(context.terminal.out[0] ?? '', /^not converged after .*: par is behind$/);
+});
+
+test('--json prints what the API said, and nothing else', async () => {
+  const api = await startApi([
+    [202, pending],
+    [200, { ...converged, extra: 1 }],
+  ]);
+  const context = createContext();
+  await purge(context, { ...asked, api: api.api, token: 'secret', wait: 1000, json: true });
+  api.close();
+  assert.equal(context.terminal.out.length, 1);
+  assert.equal(JSON.parse(context.terminal.out[0] ?? '').extra, 1);
+});
+
+test('a refused purge is exit code 1 with the words of the API', async () => {
+  const problem = { title: 'The token is limited to other hosts', detail: 'host x.test' };
+  const api = await startApi([[403, problem]]);
+  await assert.rejects(purge(createContext(), { ...asked, api: api.api, token: 'secret' }), {
+    exitCode: 1,
+    message: 'The token is limited to other hosts: host x.test',
+  });
+  api.close();
+});
+
+test('something else that answers there is not taken for a purge API', async () => {
+  const api = await startApi([[200, { hello: 'world' }]]);
+  await assert.rejects(
+    purge(createContext(), { ...asked, api: api.api, token: 'secret' }),
+    /is no purge API/,
+  );
+  api.close();
+});
