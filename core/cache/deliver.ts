@@ -62,10 +62,18 @@ interface Plan {
 
 const noContentLength: ReadonlySet<string> = new Set(['content-length']);
 
-/** Sends the answer. */
-export function deliver(delivery: Delivery): void {
-  const plan = planOf(delivery);
+/**
+ * Sends the answer. False when its body cannot be read and nothing has been sent: the caller then does without it, and `onDone`
+ * has not been called.
+ */
+export function deliver(delivery: Delivery): boolean {
   const { res, method } = delivery;
+  if (res.destroyed) {
+    // The client went while the answer was fetched.
+    delivery.onDone({ status: delivery.entry.status, sentBytes: 0, complete: false });
+    return true;
+  }
+  const plan = planOf(delivery);
   const headers = [...plan.headers, ...delivery.ownFields];
   const hasBody = method !== 'HEAD' && plan.status !== 304 && plan.status !== 204;
   if (plan.lengthBytes !== undefined && plan.status !== 304 && plan.status !== 204) {
@@ -73,17 +81,18 @@ export function deliver(delivery: Delivery): void {
   }
   if (!hasBody) {
     finishWithoutBody(delivery, plan.status, plan.reason, headers);
-    return;
+    return true;
   }
   const firstPart = plan.parts.length > 0 ? plan.parts[0]?.() : readBuffer(Buffer.alloc(0));
-  if (!firstPart) {
-    // Evicted between lookup and now: the head has not been sent, so the connection is all there is to end.
-    delivery.onDone({ status: plan.status, sentBytes: 0, complete: false });
-    res.destroy();
-    return;
+  // Read before the head is sent: what turns out to be gone or damaged can still be fetched instead.
+  const firstPiece = firstPart?.take();
+  if (!firstPart || firstPart.state === 'failed') {
+    firstPart?.close();
+    return false;
   }
   res.writeHead(plan.status, plan.reason, headers);
-  pump(delivery, plan, firstPart);
+  pump(delivery, plan, firstPart, firstPiece);
+  return true;
 }
 
 function finishWithoutBody(
@@ -198,8 +207,14 @@ function severalRanges(
 }
 
 /** Moves the parts to the client, one after the other, as fast as it takes them. */
-function pump({ res, onDone }: Delivery, plan: Plan, firstPart: BodyReader): void {
+function pump(
+  { res, onDone }: Delivery,
+  plan: Plan,
+  firstPart: BodyReader,
+  firstPiece: Buffer | undefined,
+): void {
   let reader = firstPart;
+  let taken = firstPiece;
   let next = 1;
   let sentBytes = 0;
   let finished = false;
@@ -222,7 +237,8 @@ function pump({ res, onDone }: Delivery, plan: Plan, firstPart: BodyReader): voi
   };
   const run = () => {
     while (!finished) {
-      const piece = reader.take();
+      const piece = taken ?? reader.take();
+      taken = undefined;
       if (piece) {
         sentBytes += piece.length;
         // The last piece goes with the end, in one write.

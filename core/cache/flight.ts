@@ -110,7 +110,10 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
       const head = headOf(result);
       if (result.kind !== 'streaming' || head.kind !== 'streaming') {
         if (head.kind === 'ready' && mayStore) {
-          deps.store.update(head.entry, plan.request.key.site.cache.vary.maxVariants);
+          const { maxVariants } = plan.request.key.site.cache.vary;
+          // Another worker has updated the disk already.
+          if (head.decided) deps.store.putInMemory(head.entry, maxVariants);
+          else deps.store.update(head.entry, maxVariants);
         }
         settle();
         return head;

@@ -9,8 +9,10 @@ import { problemBody, proxyStatus } from '../http/problem.ts';
 import { tagFieldNames } from '../http/tags.ts';
 import { formatPosition, tierHeaders } from '../purge/command.ts';
 import { assertNever, type Clock } from '../runtime/deps.ts';
+import type { Failure } from '../upstream/upstream.ts';
 import type { AccessRecord } from './access-log.ts';
 import { type AdmitDeps, type Admitted, admit, type Refused } from './admit.ts';
+import type { Disposition } from './decide.ts';
 import { deliver } from './deliver.ts';
 import type { CacheRequest } from './exchange.ts';
 import { type Answer, type ObtainDeps, obtain } from './obtain.ts';
@@ -63,32 +65,58 @@ export async function handle(
   // A hit is answered in this turn of the event loop.
   const obtained = obtain(deps.obtain, admitted.request, { mayAskPeers: true });
   const answer = obtained instanceof Promise ? await obtained : obtained;
+  if (await act(exchange, admitted, answer)) return;
+  // What is stored turned out to be gone or damaged: a miss, never a wrong answer (DESIGN section 3).
+  const instead = await obtain(deps.obtain, admitted.request, {
+    mayAskPeers: false,
+    distrustsStore: true,
+  });
+  if (!(await act(exchange, admitted, instead))) failUpstream(exchange, cutBeforeFirstByte);
+}
+
+/** Does what was decided; false when nothing could be sent because the body is unreadable. */
+function act(exchange: Exchange, admitted: Admitted, answer: Answer): boolean | Promise<boolean> {
   switch (answer.kind) {
     case 'stored':
     case 'streaming':
-      send(exchange, admitted, answer);
-      return;
+      return send(exchange, admitted, answer);
     case 'pass':
-      sendPassed(exchange, admitted, await passOn(deps, req, admitted.request, answer.disposition));
-      return;
-    case 'failed': {
-      const status = statusOf(answer.failure);
-      const fields = ['Proxy-Status', proxyStatus(proxyErrorOf(deps.nodeId, answer.failure))];
-      fail(exchange, status, 'Upstream failed', failureDetail(status), fields);
-      return;
-    }
+      return pass(exchange, admitted, answer.disposition);
+    case 'failed':
+      failUpstream(exchange, answer.failure);
+      return true;
     case 'only-if-cached':
-      fail(
-        exchange,
-        504,
-        'Not in the cache',
-        'only-if-cached was asked, and nothing usable is stored',
-        [],
-      );
-      return;
+      fail(exchange, 504, 'Not in the cache', 'only-if-cached, and nothing usable is stored', []);
+      return true;
     default:
-      assertNever(answer);
+      return assertNever(answer);
   }
+}
+
+const cutBeforeFirstByte: Failure = {
+  source: 'upstream',
+  kind: 'cut',
+  retryable: false,
+  cause: 'the body ended before its first byte',
+};
+
+async function pass(
+  exchange: Exchange,
+  admitted: Admitted,
+  disposition: Extract<Disposition, { kind: 'pass' }>,
+): Promise<true> {
+  sendPassed(
+    exchange,
+    admitted,
+    await passOn(exchange.deps, exchange.req, admitted.request, disposition),
+  );
+  return true;
+}
+
+function failUpstream(exchange: Exchange, failure: Failure, closes = false): void {
+  const status = statusOf(failure);
+  const fields = ['Proxy-Status', proxyStatus(proxyErrorOf(exchange.deps.nodeId, failure))];
+  fail(exchange, status, 'Upstream failed', failureDetail(status), fields, closes);
 }
 
 function failureDetail(status: number): string {
@@ -124,7 +152,7 @@ function send(
   exchange: Exchange,
   admitted: Admitted,
   answer: Extract<Answer, { kind: 'stored' | 'streaming' }>,
-): void {
+): boolean {
   const { deps, res } = exchange;
   const { request, tier } = admitted;
   const { entry } = answer;
@@ -135,7 +163,7 @@ function send(
   const isComplete = answer.kind === 'stored' || answer.flight.isComplete();
   const announced = answer.kind === 'streaming' ? answer.head.lengthBytes : undefined;
   const isHeadOnly = request.method === 'HEAD' && answer.kind === 'streaming';
-  deliver({
+  const isSent = deliver({
     res,
     method: request.method,
     requestHeaders: request.headers,
@@ -159,6 +187,8 @@ function send(
       record(result);
     },
   });
+  if (!isSent && answer.kind === 'streaming') answer.leave();
+  return isSent;
 }
 
 function ageField({ ageSeconds }: Outcome): string[] {
@@ -199,21 +229,12 @@ function sendPassed(exchange: Exchange, admitted: Admitted, passed: Passed): voi
     return;
   }
   if (passed.kind === 'failed') {
-    const fields = ['Proxy-Status', proxyStatus(proxyErrorOf(deps.nodeId, passed.failure))];
-    const status = statusOf(passed.failure);
-    fail(
-      exchange,
-      status,
-      'Upstream failed',
-      failureDetail(status),
-      fields,
-      passed.drained === false,
-    );
+    failUpstream(exchange, passed.failure, !passed.drained);
     return;
   }
   const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...passed.member });
   const record = accessStart(exchange, 'BYPASS', cacheStatus, passed.entryFrom);
-  deliver({
+  const isSent = deliver({
     res,
     method: admitted.request.method,
     requestHeaders: [],
@@ -232,6 +253,9 @@ function sendPassed(exchange: Exchange, admitted: Admitted, passed: Passed): voi
       record(result);
     },
   });
+  if (isSent) return;
+  passed.close();
+  failUpstream(exchange, cutBeforeFirstByte);
 }
 
 function refuse(exchange: Exchange, refused: Refused): void {

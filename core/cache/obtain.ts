@@ -67,6 +67,8 @@ export interface ObtainDeps extends FetchDeps {
 export interface ObtainOptions {
   /** False for a request of another worker: its key is owned here, or its owner is gone. */
   mayAskPeers: boolean;
+  /** What is stored turned out to be unreadable: fetch. */
+  distrustsStore?: boolean;
 }
 
 const overload: Failure = {
@@ -89,7 +91,8 @@ export function obtain(
   deps.purges.sync();
   const lookup = deps.store.find(request.key.text, request.headers);
   // A tier that is ahead of this node is not answered from what this node cannot judge.
-  const usable = request.unreached ? { ...lookup, stored: undefined } : lookup;
+  const usable =
+    request.unreached || options.distrustsStore ? { ...lookup, stored: undefined } : lookup;
   const disposition = decide({
     method: request.method,
     requestDirectives: request.directives,
