@@ -42,7 +42,7 @@ const lists = {
   urls: (url: string): Selector => ({ kind: 'url', url }),
   tags: (tag: string): Selector => ({ kind: 'tag', tag }),
   prefixes: (prefix: string): Selector => ({ kind: 'prefix', prefix }),
-  hosts: (host: string): Selector => ({ kind: 'host', host: parseHost(host)?.host ?? host }),
+  hosts: (host: string): Selector => ({ kind: 'host', host: normalHost(host) }),
 };
 const listKeys = ['urls', 'tags', 'prefixes', 'hosts'] as const;
 const knownKeys: readonly string[] = [...listKeys, 'everything', 'soft'];
@@ -147,6 +147,12 @@ export function describeSelector(selector: Selector): string {
     default:
       return assertNever(selector);
   }
+}
+
+/** Lower case, without a dot at the end; what is no host name stays as it is, and is refused later. */
+function normalHost(text: string): string {
+  const parsed = parseHost(text);
+  return parsed && parsed.port === undefined ? parsed.host : text;
 }
 
 function readList(
