@@ -4,10 +4,9 @@
  * is lost: whitespace and lines of lists everywhere, codings and languages by their own rules.
  *
  * Invariants: an absent field and an empty one give different keys; whatever of the request could
- * choose the answer is in the key. So codings that we do not know stay in it: a key without `deflate`
- * would give one client's deflated answer to clients that cannot read it. Few variants come from
- * asking upstream for few: a node that puts `canonicalAcceptEncoding` into the request before it
- * looks up and forwards has a handful of them, and its keys follow by themselves.
+ * choose the answer is in the key. Of Accept-Encoding that is its canonical form, because nothing
+ * else of it is forwarded: a coding that is left out of the key cannot have been answered with, and
+ * one that a client invents makes no variant.
  */
 import { combined, headerValues, type RawHeaders, splitList, trimWhitespace } from './headers.ts';
 
@@ -37,8 +36,9 @@ export function variantKey(fields: readonly string[], requestHeaders: RawHeaders
 }
 
 /**
- * Accept-Encoding as one of few texts: the supported codings that the client accepts, sorted, with
- * 'identity;q=0' when it refuses the plain form. Absent stays undefined; '' accepts only identity.
+ * Accept-Encoding as one of few texts, for the key and for the forwarded request alike: the supported
+ * codings that the client accepts, sorted, with 'identity;q=0' when it refuses the plain form. Absent
+ * stays undefined; '' accepts only identity.
  */
 export function canonicalAcceptEncoding(requestHeaders: RawHeaders): string | undefined {
   const value = combined(requestHeaders, 'accept-encoding');
@@ -51,7 +51,7 @@ export const supportedCodings: readonly string[] = ['br', 'gzip', 'zstd'];
 function normalisedField(field: string, requestHeaders: RawHeaders): string | undefined {
   const value = combined(requestHeaders, field);
   if (value === undefined) return undefined;
-  if (field === 'accept-encoding') return codingKey(value);
+  if (field === 'accept-encoding') return canonicalCodings(value);
   if (field === 'accept-language') return languages(value);
   if (notLists.has(field)) return trimWhitespace(value);
   return value.includes(',') ? splitList(value).join(',') : trimWhitespace(value);
@@ -91,20 +91,6 @@ function computeCanonicalCodings(value: string): string {
   return kept.join(', ');
 }
 
-/** The accepted codings, sorted; the refused ones only where `*` would accept them. */
-function computeCodingKey(value: string): string {
-  const accepted = codingsOf(value);
-  const hasOthers = accepted.get('*') ?? false;
-  const kept: string[] = [];
-  for (const [coding, isAccepted] of accepted) {
-    if (coding === 'identity') continue;
-    if (isAccepted) kept.push(coding);
-    else if (hasOthers) kept.push(`${coding};q=0`);
-  }
-  if (refusesIdentity(accepted)) kept.push(NO_IDENTITY);
-  return kept.sort().join(',');
-}
-
 const NO_IDENTITY = 'identity;q=0';
 
 /** RFC 9110 §12.5.4: lower case, highest weight first, and at the same weight by name. */
@@ -138,7 +124,6 @@ export function parseWeight(text: string): number | undefined {
 }
 
 const canonicalCodings = memoised(computeCanonicalCodings);
-const codingKey = memoised(computeCodingKey);
 const languages = memoised(computeLanguages);
 
 /**
