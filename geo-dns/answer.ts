@@ -1,0 +1,232 @@
+/**
+ * From a decoded query to the message that answers it: the one control flow of the DNS path. Pure: zones, the standing of
+ * the PoPs and the locate function come in as they are at this moment, and the same input always gives the same answer.
+ *
+ *   question → class and zone checks → lookup → records | CNAME, once more | referral | nothing | steer → select → scope
+ */
+import { assertNever } from '../core/runtime/deps.ts';
+import type { Locate, Located } from './locate/locate.ts';
+import { type PopStanding, type Selection, select } from './select.ts';
+import { explainTxt } from './why.ts';
+import type { ClientSubnet, Edns } from './wire/edns.ts';
+import { type Message, opcodes, rcodes } from './wire/message.ts';
+import { nameKey } from './wire/name.ts';
+import type { Query, Rejected } from './wire/query.ts';
+import { classIn, type ResourceRecord, recordTypes } from './wire/record.ts';
+import { findZone, lookup, type Steering, type Zone, type Zones } from './zone.ts';
+import { addressData } from './zone-build.ts';
+
+/** What we take over UDP, and the largest answer that we send over it (DNS flag day 2020: no fragments). */
+export const udpLimitBytes = 1232;
+/** Aliases followed within our zones for one question. */
+const maxAliases = 8;
+
+/** The world as it is for one query. */
+export interface AnswerContext {
+  zones: Zones;
+  pops: readonly PopStanding[];
+  locate: Locate;
+}
+
+/** How a steered answer came about. */
+export interface Steered {
+  host: string;
+  /** Where the client is taken to be, and by whose address: its own network's (ECS) or its resolver's. */
+  located: Located;
+  basis: 'subnet' | 'resolver';
+  selection: Selection;
+  /** The scope prefix length for the client's subnet option. */
+  scopePrefixLength: number;
+}
+
+export interface Answered {
+  message: Message;
+  /** The zone that the question lies in. */
+  zone?: string;
+  /** Present when the answer hands a PoP's addresses out. */
+  handedOut?: Steered;
+}
+
+/** The parts of an answer as they come together. */
+interface Draft {
+  rcode: number;
+  authoritative: boolean;
+  answers: ResourceRecord[];
+  authorities: readonly ResourceRecord[];
+  additionals: readonly ResourceRecord[];
+  /** Present when the answer depends on who asks, also if it is that there is nothing. */
+  steered?: Steered;
+  isHandedOut?: boolean;
+}
+
+/** Answers `query`, which came from `resolver` (4 or 16 bytes). */
+export function answer(
+  query: Query,
+  resolver: readonly number[],
+  context: AnswerContext,
+): Answered {
+  const { question } = query;
+  const zone = findZone(context.zones, nameKey(question.name));
+  if (!zone || question.class !== classIn || isTransfer(question.type)) {
+    return { message: messageOf(query, emptyDraft(rcodes.REFUSED, false)) };
+  }
+  const draft = emptyDraft(rcodes.NOERROR, true);
+  resolve(draft, zone, query, resolver, context);
+  const { steered, isHandedOut } = draft;
+  const message = messageOf(query, draft);
+  return { message, zone: zone.name, ...(steered && isHandedOut ? { handedOut: steered } : {}) };
+}
+
+function isTransfer(type: number): boolean {
+  return type === recordTypes.AXFR || type === recordTypes.IXFR;
+}
+
+/** Fills `draft`, following aliases as long as they stay in our zones; the last name decides the code (RFC 6604 §3). */
+function resolve(
+  draft: Draft,
+  apexZone: Zone,
+  query: Query,
+  resolver: readonly number[],
+  context: AnswerContext,
+): void {
+  let key = nameKey(query.question.name);
+  let zone: Zone | undefined = apexZone;
+  for (let aliases = 0; zone && aliases <= maxAliases; aliases += 1) {
+    const found = lookup(zone, key, query.question.type);
+    switch (found.kind) {
+      case 'cname':
+        if (draft.answers.includes(found.record)) return;
+        draft.answers.push(found.record);
+        key = nameKey(found.target);
+        zone = findZone(context.zones, key);
+        continue;
+      case 'records':
+        draft.answers.push(...found.records);
+        draft.additionals = found.additionals;
+        return;
+      case 'referral':
+        if (draft.answers.length > 0) return;
+        draft.authoritative = false;
+        draft.authorities = found.authorities;
+        draft.additionals = found.additionals;
+        return;
+      case 'why':
+        draft.steered = steer(found, query, resolver, context);
+        draft.answers.push(whyRecord(key, draft.steered));
+        return;
+      case 'pops': {
+        draft.steered = steer(found, query, resolver, context);
+        const records = addressRecords(key, query.question.type, zone, draft.steered);
+        draft.answers.push(...records);
+        draft.isHandedOut = records.length > 0;
+        if (!draft.isHandedOut) draft.authorities = [zone.negativeSoa];
+        return;
+      }
+      case 'nxdomain':
+        draft.rcode = rcodes.NXDOMAIN;
+        draft.authorities = [zone.negativeSoa];
+        return;
+      case 'nodata':
+        draft.authorities = [zone.negativeSoa];
+        return;
+      default:
+        assertNever(found);
+    }
+  }
+}
+
+/** Finds the client, orders the PoPs for it, and says for how wide a network that holds. */
+function steer(
+  { host }: Steering,
+  query: Query,
+  resolver: readonly number[],
+  { locate, pops }: AnswerContext,
+): Steered {
+  const subnet = query.edns?.clientSubnet;
+  // With no address bits the client wants to stay unknown; the resolver's place stands for it (RFC 7871 §7.1.2).
+  const bySubnet = subnet && subnet.sourcePrefixLength > 0 ? locate(subnet.bytes) : undefined;
+  const isPlaced = bySubnet !== undefined && bySubnet.source !== 'none';
+  // A subnet that says nothing, such as a private one, leaves the resolver as the better guess.
+  const located = isPlaced ? bySubnet : locate(resolver);
+  const selection = select(located, pops);
+  return {
+    host,
+    located,
+    basis: isPlaced ? 'subnet' : 'resolver',
+    selection,
+    scopePrefixLength: bySubnet && selection.dependsOnPlace ? bySubnet.prefixLength : 0,
+  };
+}
+
+function whyRecord(name: string, steered: Steered): ResourceRecord {
+  return { name, class: classIn, ttlSeconds: 0, data: explainTxt(steered) };
+}
+
+/** The addresses of the first PoP. None of the family: NODATA. */
+function addressRecords(
+  name: string,
+  type: number,
+  zone: Zone,
+  { selection }: Steered,
+): ResourceRecord[] {
+  const addresses = selection.candidates[0]?.pop.advertise.map(addressData) ?? [];
+  const ofType = (wanted: 'A' | 'AAAA') => addresses.filter((data) => data.type === wanted);
+  let chosen = type === recordTypes.AAAA ? ofType('AAAA') : ofType('A');
+  // ANY takes one RRset, whichever there is (RFC 8482 §4.1).
+  if (type === recordTypes.ANY && chosen.length === 0) chosen = ofType('AAAA');
+  return chosen.map((data) => ({ name, class: classIn, ttlSeconds: zone.ttlSeconds, data }));
+}
+
+function emptyDraft(rcode: number, authoritative: boolean): Draft {
+  return { rcode, authoritative, answers: [], authorities: [], additionals: [] };
+}
+
+function messageOf(query: Query, draft: Draft): Message {
+  const { rcode, authoritative, answers, authorities, additionals, steered } = draft;
+  const base = responseTo({ ...query, opcode: opcodes.query, rcode });
+  const message: Message = {
+    ...base,
+    header: { ...base.header, authoritative },
+    answers,
+    authorities,
+    additionals,
+  };
+  const subnet = query.edns?.clientSubnet;
+  // An option in the query has one in the answer, whether it mattered or not, and none has none (RFC 7871 §7.2.1).
+  if (!message.edns || !subnet) return message;
+  const clientSubnet: ClientSubnet = {
+    ...subnet,
+    scopePrefixLength: steered?.scopePrefixLength ?? 0,
+  };
+  return { ...message, edns: { ...message.edns, clientSubnet } };
+}
+
+/** The message that rejects a query, or into which an answer is put: no records, and OPT if the query had one. */
+export function responseTo(query: Rejected): Message {
+  const edns: Edns | undefined = query.edns && {
+    udpSizeBytes: udpLimitBytes,
+    extendedRcode: 0,
+    version: 0,
+    dnssecOk: query.edns.dnssecOk, // copied (RFC 3225 §3)
+    options: [],
+  };
+  return {
+    header: {
+      id: query.id,
+      isResponse: true,
+      opcode: query.opcode,
+      authoritative: false,
+      truncated: false,
+      recursionDesired: query.recursionDesired, // copied (RFC 1035 §4.1.1)
+      recursionAvailable: false,
+      authenticData: false,
+      checkingDisabled: false,
+      rcode: query.rcode,
+    },
+    questions: query.question ? [query.question] : [],
+    answers: [],
+    authorities: [],
+    additionals: [],
+    ...(edns ? { edns } : {}),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Every metric of geo-dns, in one place: names, labels and meaning as docs/operations.md has them. Labels take values from
+ * the configuration or from closed sets only, so that no client can make them grow.
+ */
+import type { Metrics } from '../core/runtime/metrics.ts';
+
+export type Transport = 'udp' | 'tcp';
+
+/** Why a datagram or a connection was not served. */
+export type DropReason =
+  | 'short'
+  | 'response'
+  | 'datagram-too-long'
+  | 'port-zero'
+  | 'send-queue-full'
+  | 'send-failed'
+  | 'tcp-connections-full'
+  | 'tcp-client-connections-full'
+  | 'tcp-idle'
+  | 'tcp-slow-reader'
+  | 'tcp-message-too-long'
+  | 'tcp-message-too-short';
+
+export interface DnsMetrics {
+  query(labels: { zone: string; type: string; rcode: string; transport: Transport }): void;
+  answer(pop: string, reason: string): void;
+  place(source: string): void;
+  truncated(): void;
+  drop(reason: DropReason): void;
+  tcpConnection(): void;
+  probe(pop: string, result: string): void;
+  popReady(pop: string, isIn: boolean): void;
+  viewIgnored(reason: 'older-message' | 'older-node'): void;
+  unusableGeoRecord(): void;
+  internalError(): void;
+}
+
+export function createDnsMetrics(metrics: Metrics): DnsMetrics {
+  const query = metrics.counter(
+    'breakwater_dns_queries_total',
+    'Queries answered, by zone (none: outside all zones), type, response code and transport.',
+    ['zone', 'type', 'rcode', 'transport'],
+  );
+  const answer = metrics.counter(
+    'breakwater_dns_answers_total',
+    'Answers that sent a client to a PoP, by PoP and reason.',
+    ['pop', 'reason'],
+  );
+  const place = metrics.counter(
+    'breakwater_dns_places_total',
+    'Clients located for an answer, by the source that knew their place.',
+    ['source'],
+  );
+  const truncated = metrics.counter(
+    'breakwater_dns_truncated_total',
+    'Answers that did not fit UDP and sent the client to TCP.',
+  );
+  const drop = metrics.counter(
+    'breakwater_dns_drops_total',
+    'Datagrams and connections that got no (further) answer, by reason.',
+    ['reason'],
+  );
+  const tcpConnection = metrics.counter(
+    'breakwater_dns_tcp_connections_total',
+    'TCP connections accepted.',
+  );
+  const probe = metrics.counter(
+    'breakwater_dns_probes_total',
+    'Probes of public listeners of PoPs, by PoP and result.',
+    ['pop', 'result'],
+  );
+  const popReady = metrics.labelledGauge(
+    'breakwater_dns_pop_ready',
+    '1 while the PoP is handed out, else 0.',
+    ['pop'],
+  );
+  const viewIgnored = metrics.counter(
+    'breakwater_dns_view_ignored_total',
+    'Views of purge-api, or nodes in them, that were older than what was known.',
+    ['reason'],
+  );
+  const unusable = metrics.counter(
+    'breakwater_dns_geoip_unusable_total',
+    'Lookups that found a record without a usable place in the GeoIP database.',
+  );
+  const internalError = metrics.counter(
+    'breakwater_dns_internal_errors_total',
+    'Queries answered with SERVFAIL because of a fault of the server.',
+  );
+  return {
+    query,
+    answer: (pop, reason) => answer({ pop, reason }),
+    place: (source) => place({ source }),
+    truncated: () => truncated(),
+    drop: (reason) => drop({ reason }),
+    tcpConnection: () => tcpConnection(),
+    probe: (pop, result) => probe({ pop, result }),
+    popReady: (pop, isIn) => popReady({ pop }, isIn ? 1 : 0),
+    viewIgnored: (reason) => viewIgnored({ reason }),
+    unusableGeoRecord: () => unusable(),
+    internalError: () => internalError(),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * Why a client is sent to a PoP, as the strings of a TXT record, one `key=value` each: what `_why.HOST` answers, and
+ * what `breakwater get` prints. The keys are a contract with those who read them.
+ */
+import type { Steered } from './answer.ts';
+import type { Candidate } from './select.ts';
+import type { RecordData } from './wire/record.ts';
+
+/** A TXT string holds 255 bytes (RFC 1035 §3.3). */
+const maxStringBytes = 255;
+/** PoPs listed at most, so that the answer fits a datagram. */
+const maxListed = 12;
+
+/** The TXT data that explains `steered`. */
+export function explainTxt(steered: Steered): RecordData {
+  return {
+    type: 'TXT',
+    strings: explain(steered).map((pair) => Buffer.from(pair).subarray(0, maxStringBytes)),
+  };
+}
+
+function explain({ located, basis, selection, scopePrefixLength }: Steered): string[] {
+  const { reason, candidates } = selection;
+  const first = candidates[0];
+  const place = located.source === 'none' ? undefined : located.name;
+  return [
+    `pop=${first?.pop.id ?? 'none'}`,
+    `reason=${reason}`,
+    `place=${place ?? 'unknown'}`,
+    `source=${located.source}`,
+    `basis=${basis}`,
+    ...(first ? distances(first) : []),
+    `scope=${scopePrefixLength}`,
+    ...candidates
+      .slice(1, maxListed)
+      .map((other) => `then=${[other.pop.id, ...distances(other), other.standing].join(' ')}`),
+  ];
+}
+
+function distances({ distanceKm, loadKm, load }: Candidate): string[] {
+  return [
+    ...(distanceKm === undefined ? [] : [`distance-km=${Math.round(distanceKm)}`]),
+    ...(loadKm === 0 ? [] : [`load=${load.toFixed(2)}`, `load-km=${Math.round(loadKm)}`]),
+  ];
+}

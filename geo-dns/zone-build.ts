@@ -1,0 +1,177 @@
+/**
+ * Zones from the configuration: the SOA, the NS set of every server that has the zone with its addresses, static
+ * records, and the hosts of sites, which are answered with PoPs without further records.
+ */
+import { createHash } from 'node:crypto';
+import { parseAddress } from '../core/runtime/addresses.ts';
+import type { Topology } from '../core/topology/load.ts';
+import type { DnsNode, Zone as ZoneConfig } from '../core/topology/schema.ts';
+import { isWithin, nameKey, parentOf } from './wire/name.ts';
+import {
+  classIn,
+  type RecordData,
+  type ResourceRecord,
+  recordTypes,
+  typeOf,
+} from './wire/record.ts';
+import type { Zone, ZoneNode, Zones } from './zone.ts';
+
+/** TTL of SOA, NS and the addresses of name servers: they change when the configuration does. */
+const infrastructureTtlSeconds = 3600;
+/** A name that does not exist yet is asked for again after at most this. */
+const maxNegativeTtlSeconds = 300;
+/** The name below a host whose TXT says why a client is sent where it is. */
+const whyLabel = '_why';
+
+/** The zones of one DNS node. */
+export function buildZones(topology: Topology, node: DnsNode): Zones {
+  const names = node.zones.map((zone) => zone.name);
+  const zones = node.zones.map((config) => {
+    // A host belongs to the innermost zone, and so do the names of name servers.
+    const isOurs = (name: string) =>
+      longest(names.filter((zone) => isWithin(name, zone))) === config.name;
+    return buildZone(topology, config, isOurs);
+  });
+  return new Map(zones.map((zone) => [zone.name, zone]));
+}
+
+function longest(names: readonly string[]): string | undefined {
+  return [...names].sort((a, b) => b.length - a.length)[0];
+}
+
+function buildZone(
+  topology: Topology,
+  config: ZoneConfig,
+  isOurs: (name: string) => boolean,
+): Zone {
+  const { name } = config;
+  const servers = topology.dns.filter((dns) => dns.zones.some((zone) => zone.name === name));
+  const ttlSeconds = secondsOf(config.ttlMs);
+  const nodes = new Map<string, ZoneNode>();
+  const hosts = topology.sites.flatMap((site) => site.hosts).filter(isOurs);
+  for (const record of [
+    ...servers.map((dns) => infrastructure(name, { type: 'NS', target: dns.name })),
+    ...topology.dns.filter((dns) => isOurs(dns.name)).flatMap(serverAddresses),
+    ...config.records.flatMap((record) => staticRecords(name, record)),
+  ]) {
+    addRecord(nodeAt(nodes, nameKey(record.name), name), record);
+  }
+  const soa = infrastructure(name, soaOf(config, servers, hosts, [...nodes.values()]));
+  addRecord(nodeAt(nodes, name, name), soa);
+  for (const host of hosts) {
+    nodeAt(nodes, host, name).steering = { kind: 'pops', host };
+    nodeAt(nodes, `${whyLabel}.${host}`, name).steering = { kind: 'why', host };
+  }
+  const negativeTtl = negativeTtlOf(ttlSeconds);
+  return {
+    name,
+    soa,
+    negativeSoa: { ...soa, ttlSeconds: Math.min(soa.ttlSeconds, negativeTtl) },
+    ttlSeconds,
+    nodes,
+    cuts: new Set(
+      [...nodes].filter(([key, n]) => key !== name && n.rrsets.has(recordTypes.NS)).map(([k]) => k),
+    ),
+  };
+}
+
+function infrastructure(name: string, data: RecordData): ResourceRecord {
+  return { name, class: classIn, ttlSeconds: infrastructureTtlSeconds, data };
+}
+
+function serverAddresses(dns: DnsNode): ResourceRecord[] {
+  return dns.advertise.map((address) => infrastructure(dns.name, addressData(address)));
+}
+
+/** A or AAAA, as the address is. Throws when it is none: the schema has checked it. */
+export function addressData(address: string): Extract<RecordData, { type: 'A' | 'AAAA' }> {
+  const parsed = parseAddress(address);
+  if (!parsed) throw new Error(`"${address}" is no address`);
+  return { type: parsed.family === 4 ? 'A' : 'AAAA', address };
+}
+
+/** A steered NODATA ("this PoP has no IPv6 address") may hold no longer than the answer that it stands for. */
+function negativeTtlOf(ttlSeconds: number): number {
+  return Math.min(maxNegativeTtlSeconds, ttlSeconds);
+}
+
+/**
+ * The SOA (RFC 1035 §3.3.13). Its serial is a digest of the zone: equal on servers with equal configuration, another when
+ * that changes. It does not grow, which only zone transfers would need, and there are none.
+ */
+function soaOf(
+  config: ZoneConfig,
+  servers: readonly DnsNode[],
+  hosts: readonly string[],
+  nodes: readonly ZoneNode[],
+): RecordData {
+  const content = JSON.stringify([config, hosts, nodes.map((node) => [...node.rrsets])]);
+  return {
+    type: 'SOA',
+    primary: servers[0]?.name ?? config.name,
+    mailbox: `hostmaster.${config.name}`,
+    serial: createHash('sha256').update(content).digest().readUInt32BE(0),
+    refreshSeconds: 7200,
+    retrySeconds: 900,
+    expireSeconds: 14 * 86400,
+    minimumSeconds: negativeTtlOf(secondsOf(config.ttlMs)),
+  };
+}
+
+function staticRecords(zoneName: string, record: ZoneConfig['records'][number]): ResourceRecord[] {
+  const owner = record.name === '@' ? zoneName : `${nameKey(record.name)}.${zoneName}`;
+  const ttlSeconds = secondsOf(record.ttlMs);
+  return record.value.map((value) => ({
+    name: owner,
+    class: classIn,
+    ttlSeconds,
+    data: staticData(record.type, value),
+  }));
+}
+
+function staticData(type: ZoneConfig['records'][number]['type'], value: string): RecordData {
+  switch (type) {
+    case 'A':
+    case 'AAAA':
+      return addressData(value);
+    case 'TXT':
+      return { type, strings: textStrings(value) };
+    case 'CNAME':
+    case 'NS':
+      return { type, target: value.replace(/\.$/, '') };
+  }
+}
+
+/** A text as the strings of one TXT record, at most 255 bytes each (RFC 1035 §3.3). */
+export function textStrings(text: string): Buffer[] {
+  const bytes = Buffer.from(text, 'utf8');
+  const strings: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += 255) strings.push(bytes.subarray(at, at + 255));
+  return strings.length > 0 ? strings : [bytes];
+}
+
+/** The node of a name, made if need be together with the empty non-terminals above it. */
+function nodeAt(nodes: Map<string, ZoneNode>, key: string, apex: string): ZoneNode {
+  const known = nodes.get(key);
+  if (known) return known;
+  const node: ZoneNode = { rrsets: new Map() };
+  nodes.set(key, node);
+  const parent = parentOf(key);
+  if (key !== apex && parent !== undefined) nodeAt(nodes, parent, apex);
+  return node;
+}
+
+/** Adds a record once; a set has one TTL, that of its first record (RFC 2181 §5.2). */
+function addRecord(node: ZoneNode, record: ResourceRecord): void {
+  const type = typeOf(record.data);
+  const set = node.rrsets.get(type) ?? [];
+  const same = JSON.stringify(record.data);
+  if (set.some((other) => JSON.stringify(other.data) === same)) return;
+  set.push({ ...record, ttlSeconds: set[0]?.ttlSeconds ?? record.ttlSeconds });
+  node.rrsets.set(type, set);
+}
+
+/** Whole seconds, as TTLs have them; a part of one is none at all rather than a whole one too long. */
+function secondsOf(ms: number): number {
+  return Math.floor(ms / 1000);
+}

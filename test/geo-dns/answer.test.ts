@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress } from '../../core/runtime/addresses.ts';
+import { type AnswerContext, type Answered, answer } from '../../geo-dns/answer.ts';
+import { createLocate } from '../../geo-dns/locate/locate.ts';
+import type { Standing } from '../../geo-dns/select.ts';
+import { rcodes } from '../../geo-dns/wire/message.ts';
+import { decodeQuery } from '../../geo-dns/wire/query.ts';
+import { txtStrings } from '../../geo-dns/wire/record.ts';
+import { buildZones } from '../../geo-dns/zone-build.ts';
+import { buildPlainQuery, buildQuery, type QueryBuilder } from '../support/dns-messages.ts';
+import { type DnsNetworkOptions, dnsNetwork, standings } from '../support/dns-network.ts';
+
+interface Setting {
+  network?: DnsNetworkOptions;
+  pops?: Record<string, { standing?: Standing; load?: number }>;
+  /** The resolver's address. */
+  from?: string;
+}
+
+function contextOf({ network, pops }: Setting): AnswerContext {
+  const topology = dnsNetwork(network);
+  const node = topology.dns[0] ?? assert.fail();
+  return {
+    zones: buildZones(topology, node),
+    pops: standings(topology.pops, pops),
+    locate: createLocate({ places: node.geoip.places }),
+  };
+}
+
+function ask(query: QueryBuilder | Buffer, setting: Setting = {}): Answered {
+  const incoming = decodeQuery(Buffer.isBuffer(query) ? query : buildQuery(query));
+  assert.equal(incoming.kind, 'query');
+  if (incoming.kind !== 'query') return assert.fail();
+  const resolver = parseAddress(setting.from ?? '198.18.1.53')?.bytes ?? assert.fail();
+  return answer(incoming.query, resolver, contextOf(setting));
+}
+
+const addressesOf = ({ message }: Answered) =>
+  message.answers.flatMap(({ data }) => ('address' in data ? [data.address] : []));
+const scopeOf = ({ message }: Answered) => message.edns?.clientSubnet?.scopePrefixLength;
+const codeOf = ({ message }: Answered) => message.header.rcode;
+const negativeTtlOf = ({ message }: Answered) => {
+  const [soa] = message.authorities;
+  return soa?.data.type === 'SOA' ? soa.ttlSeconds : undefined;
+};
+
+test('a client is sent to the PoP next to its subnet, all its addresses, with the TTL of the zone', () => {
+  const answered = ask({ subnet: '198.18.3.0/24' });
+  assert.deepEqual(addressesOf(answered), ['192.0.2.3', '192.0.2.4']);
+  assert.equal(answered.message.answers[0]?.ttlSeconds, 30);
+  assert.ok(answered.message.header.authoritative && answered.message.header.isResponse);
+  assert.equal(answered.zone, 'demo.test');
+  assert.equal(answered.handedOut?.selection.reason, 'nearest');
+});
+
+test('without a client subnet the resolver’s place counts, and the answer has none (RFC 7871 §7.2.1)', () => {
+  const answered = ask({}, { from: '198.18.3.53' });
+  assert.equal(addressesOf(answered)[0], '192.0.2.3');
+  assert.ok(answered.message.edns && !answered.message.edns.clientSubnet);
+  const plain = ask(buildPlainQuery('www.demo.test'), { from: '198.18.1.53' });
+  assert.equal(addressesOf(plain)[0], '192.0.2.1');
+  assert.equal(plain.message.edns, undefined);
+});
+
+test('the option comes back with family, source and address as sent, and the scope (RFC 7871 §7.2.1)', () => {
+  const { message } = ask({ subnet: '198.18.3.128/25' });
+  assert.deepEqual(message.edns?.clientSubnet, {
+    family: 4,
+    bytes: [198, 18, 3, 128],
+    sourcePrefixLength: 25,
+    scopePrefixLength: 24,
+  });
+});
+
+const scopes: [title: string, subnet: string, setting: Setting, scope: number][] = [
+  ['of a configured place is its network', '198.18.3.0/24', {}, 24],
+  ['is the same from any address of that network', '198.18.3.200/32', {}, 24],
+  ['may be longer than what the resolver told: ask with more', '198.18.0.0/16', {}, 24],
+  ['around places keeps clear of them', '198.18.2.0/24', {}, 24],
+  ['far from places is as wide as the region', '41.1.2.0/24', {}, 8],
+  ['of IPv6 is counted in its 128 bits', '2001:db8:1::/56', {}, 48],
+  ['of a region next to no place is its whole block', '2a01:4f8::/32', {}, 11],
+  [
+    'of one PoP left is everybody',
+    '198.18.3.0/24',
+    { pops: { par: { standing: 'unhealthy' }, nyc: { standing: 'draining' } } },
+    0,
+  ],
+  [
+    'of fail open is still that of the place',
+    '198.18.3.0/24',
+    {
+      pops: {
+        par: { standing: 'unhealthy' },
+        nyc: { standing: 'unhealthy' },
+        tyo: { standing: 'unhealthy' },
+      },
+    },
+    24,
+  ],
+  ['for a client that hides itself is everybody', '0.0.0.0/0', {}, 0],
+];
+for (const [title, subnet, setting, scope] of scopes) {
+  test(`the scope ${title} (RFC 7871 §7.2.1)`, () => {
+    assert.equal(scopeOf(ask({ subnet }, setting)), scope);
+  });
+}
+
+test('a client that hides itself is taken to be where its resolver is (RFC 7871 §7.1.2)', () => {
+  const answered = ask({ subnet: '0.0.0.0/0' }, { from: '198.18.3.53' });
+  assert.equal(addressesOf(answered)[0], '192.0.2.3');
+});
+
+test('a subnet that is nowhere, such as a private one, leaves the resolver’s place', () => {
+  const answered = ask({ subnet: '10.1.2.0/24' }, { from: '198.18.3.53' });
+  assert.equal(addressesOf(answered)[0], '192.0.2.3');
+  assert.equal(scopeOf(answered), 8);
+  assert.equal(answered.handedOut?.basis, 'resolver');
+});
+
+test('what does not depend on the client has scope 0: static records, nothing, refusals (RFC 7871 §7.2.1)', () => {
+  const subnet = '198.18.3.0/24';
+  for (const [name, type] of [
+    ['demo.test', 'SOA'],
+    ['nothing.demo.test', 'A'],
+    ['www.demo.test', 'TXT'],
+    ['example.org', 'A'],
+  ] as const) {
+    assert.equal(scopeOf(ask({ name, type, subnet })), 0, name);
+  }
+});
+
+test('a PoP without an address of the family is NODATA with the SOA, for its clients only', () => {
+  const answered = ask({ type: 'AAAA', subnet: '198.18.3.0/24' });
+  assert.equal(codeOf(answered), rcodes.NOERROR);
+  assert.equal(answered.message.answers.length, 0);
+  assert.equal(negativeTtlOf(answered), 30);
+  assert.equal(scopeOf(answered), 24);
+  assert.equal(answered.handedOut, undefined);
+  assert.deepEqual(addressesOf(ask({ type: 'AAAA', subnet: '198.18.1.0/24' })), ['2001:db8::1']);
+});
+
+test('ANY is answered with the addresses of one family (RFC 8482 §4.1)', () => {
+  assert.deepEqual(addressesOf(ask({ type: 'ANY', subnet: '198.18.1.0/24' })), ['192.0.2.1']);
+});
+
+test('NXDOMAIN and NODATA come with the SOA and its negative TTL, authoritative (RFC 2308 §2)', () => {
+  for (const [name, rcode] of [
+    ['nothing.demo.test', rcodes.NXDOMAIN],
+    ['_why.demo.test', rcodes.NXDOMAIN],
+    ['www.demo.test', rcodes.NOERROR],
+  ] as const) {
+    const answered = ask({ name, type: 'TXT' });
+    assert.equal(codeOf(answered), rcode, name);
+    assert.equal(negativeTtlOf(answered), 30);
+    assert.ok(answered.message.header.authoritative);
+  }
+});
+
+test('names outside the zones, other classes and zone transfers are refused, without authority', () => {
+  const chaos = buildPlainQuery('www.demo.test', 'TXT');
+  chaos.writeUInt16BE(3, chaos.length - 2);
+  for (const answered of [
+    ask({ name: 'example.org' }),
+    ask({ name: 'test' }),
+    ask({ name: '' }),
+    ask(chaos),
+    ask({ name: 'demo.test', type: 'AXFR' }),
+    ask({ name: 'demo.test', type: 'IXFR' }),
+  ]) {
+    assert.equal(codeOf(answered), rcodes.REFUSED);
+    assert.equal(answered.message.header.authoritative, false);
+    assert.equal(answered.message.answers.length + answered.message.authorities.length, 0);
+  }
+});
+
+test('the question comes back in the case it was asked in (0x20)', () => {
+  const { message } = ask({ name: 'wWw.DeMo.tEsT' });
+  assert.equal(message.questions[0]?.name, 'wWw.DeMo.tEsT');
+  assert.equal(message.answers.length, 1);
+});
+
+test('identifier, RD and DO are copied; AD, CD and RA are not set (RFC 1035 §4.1.1, RFC 3225 §3)', () => {
+  const query = buildQuery({ id: 65535 });
+  query.writeUInt16BE(0x0130, 2);
+  query[query.length - 4] = 0x80;
+  const { header, edns } = ask(query).message;
+  assert.equal(header.id, 65535);
+  assert.ok(header.recursionDesired && edns?.dnssecOk);
+  assert.ok(!header.authenticData && !header.checkingDisabled && !header.recursionAvailable);
+});
+
+const aliases = (records: string): Setting => ({
+  network: {
+    dns: `
+  - id: ns1
+    listen: 127.0.0.1:0
+    admin: 127.0.0.1:0
+    name: ns1.demo.test
+    advertise: [192.0.2.53]
+    zones: [{ name: demo.test, records: [${records}] }]`,
+  },
+});
+
+test('an alias is followed within our zones, to the PoPs too; the last name decides the code (RFC 6604 §3)', () => {
+  const setting = aliases(
+    '{ name: blog, type: CNAME, value: www.demo.test }, { name: gone, type: CNAME, value: x.demo.test }, { name: out, type: CNAME, value: www.example.org }',
+  );
+  const blog = ask({ name: 'blog.demo.test', subnet: '41.0.0.0/24' }, setting);
+  assert.deepEqual(
+    blog.message.answers.map(({ data }) => data.type),
+    ['CNAME', 'A'],
+  );
+  assert.equal(scopeOf(blog), 8);
+  const gone = ask({ name: 'gone.demo.test' }, setting);
+  assert.equal(codeOf(gone), rcodes.NXDOMAIN);
+  assert.equal(gone.message.answers.length, 1);
+  const out = ask({ name: 'out.demo.test' }, setting);
+  assert.equal(codeOf(out), rcodes.NOERROR);
+  assert.equal(out.message.answers.length, 1);
+});
+
+test('aliases that chase each other end, each given once', () => {
+  const setting = aliases(
+    '{ name: a, type: CNAME, value: b.demo.test }, { name: b, type: CNAME, value: a.demo.test }',
+  );
+  assert.equal(ask({ name: 'a.demo.test' }, setting).message.answers.length, 2);
+});
+
+test('a referral has no authority of ours (RFC 1034 §4.3.2)', () => {
+  const setting = aliases('{ name: sub, type: NS, value: ns.example.org }');
+  const { message } = ask({ name: 'x.sub.demo.test' }, setting);
+  assert.equal(message.header.authoritative, false);
+  assert.equal(message.authorities[0]?.data.type, 'NS');
+});
+
+test('_why.HOST tells place, source, distance and the PoPs that come next', () => {
+  const query = { name: '_why.www.demo.test', type: 'TXT', subnet: '198.18.3.0/24' } as const;
+  const { message, handedOut } = ask(query, {
+    pops: { par: { standing: 'unhealthy' }, nyc: { load: 0.75 } },
+  });
+  const [why] = message.answers;
+  assert.deepEqual(why?.data.type === 'TXT' && txtStrings(why.data), [
+    'pop=tyo',
+    'reason=nearest',
+    'place=Tokyo',
+    'source=places',
+    'basis=subnet',
+    'distance-km=0',
+    'scope=24',
+    'then=nyc distance-km=10850 load=0.75 load-km=500 in',
+    'then=par distance-km=9713 unhealthy',
+  ]);
+  assert.equal(why?.ttlSeconds, 0);
+  assert.equal(handedOut, undefined);
+});
+
+test('_why.HOST of a client that is nowhere says so', () => {
+  const query = { name: '_why.www.demo.test', type: 'TXT', subnet: '198.19.1.0/24' } as const;
+  const [why] = ask(query, { from: '127.0.0.1' }).message.answers;
+  assert.deepEqual(why?.data.type === 'TXT' && txtStrings(why.data).slice(0, 5), [
+    'pop=par',
+    'reason=least-loaded',
+    'place=unknown',
+    'source=none',
+    'basis=resolver',
+  ]);
+});
