@@ -29,6 +29,7 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'zones',
   'geoip',
   'name',
+  'probe',
 ]);
 
 /** Compares `next` with what runs now, for the node `nodeId`. */
