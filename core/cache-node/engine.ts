@@ -117,7 +117,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
 
 /** Memory over disk, and what the flights that fill them may take. */
 function createTiers(deps: EngineDeps, start: WorkerStart): { store: Store; flights: FlightDeps } {
-  const { clock, metrics, purges, disk } = deps;
+  const { clock, metrics, log, purges, disk } = deps;
   const memory = createMemoryTier({
     budgetBytes: start.memoryBytes,
     onEvict: metrics.counter(
@@ -133,10 +133,19 @@ function createTiers(deps: EngineDeps, start: WorkerStart): { store: Store; flig
     { metrics, purges, memory, disk },
     { memoryObjectBytes: Math.min(largestMemoryObjectBytes, Math.floor(start.memoryBytes / 16)) },
   );
+  const countFailed = metrics.counter(
+    'breakwater_cache_failed_bodies_total',
+    'Bodies from upstream that did not arrive whole, by kind of failure.',
+    ['kind'],
+  );
   const flights: FlightDeps = {
     clock,
     store,
     memoryInUse: { bytes: 0 },
+    onBodyFailed(key, failure) {
+      countFailed({ kind: failure.kind });
+      log.warn({ key, ...failure }, 'a body did not arrive whole');
+    },
     limits: {
       windowBytes,
       totalWindowBytes: Math.max(windowBytes, Math.floor(start.memoryBytes / 2)),

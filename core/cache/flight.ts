@@ -68,6 +68,8 @@ export interface FlightDeps {
   /** Bytes that the flights of this worker hold together. */
   memoryInUse: { bytes: number };
   onReaderCut: () => void;
+  /** A body did not arrive whole: for the log and a counter. */
+  onBodyFailed: (key: string, failure: Failure) => void;
 }
 
 export interface FlightLimits {
@@ -242,7 +244,10 @@ function startTransfer(
       write.finish(entry, plan.request.key.site.cache.vary.maxVariants);
       if (whole) settle();
     },
-    fail,
+    fail(failure) {
+      deps.onBodyFailed(entry.key, failure);
+      fail();
+    },
   });
   return {
     spool,
