@@ -122,12 +122,11 @@ interface Sending {
 /** One exchange; a second one on a new connection when the first met one that the peer had just closed. */
 async function send(sending: Sending): Promise<ExchangeResult> {
   const { clock, limits, counts, pool, peer, request, deadline } = sending;
-  const message = outgoing(request);
   const over = (connection: Connection) =>
     exchange({
       clock,
       connection,
-      message,
+      message: outgoing(request),
       deadline,
       signal: request.signal,
       headLimits: limits.headLimits,
@@ -202,8 +201,6 @@ function openConnection(
   let socket: Socket | undefined;
   let wasReset = false;
   let isReused = false;
-  /** A request is given to undici but not yet sent: if the connection ends now, undici makes another for it. */
-  let isQueued = false;
   let isGone = false;
 
   const client = new Client(peer.origin, {
@@ -235,12 +232,14 @@ function openConnection(
   };
   client.on('drain', () => {
     if (isGone) return;
+    if (!client.stats.connected) return gone();
     isReused = true;
     events.idle();
   });
   client.on('disconnect', () => {
     isReused = false;
-    if (!isQueued) gone();
+    // If it ended before the request was sent, undici makes another one for it; if not, `drain` follows.
+    if (client.stats.size === 0) gone();
   });
   client.on('connectionError', gone);
 
@@ -252,7 +251,6 @@ function openConnection(
       return wasReset;
     },
     send(message, handler) {
-      isQueued = true;
       filter.expectHead();
       // The name is the peer's, not the Host's; undici would end the connection when it changes between requests.
       const options = {
@@ -263,9 +261,6 @@ function openConnection(
         servername: serverName,
       };
       client.dispatch(options, handler);
-    },
-    begun() {
-      isQueued = false;
     },
     destroy() {
       gone();

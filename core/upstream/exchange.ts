@@ -23,8 +23,6 @@ export interface Connection extends PooledConnection {
   /** It ended with an error, not with a close. */
   readonly wasReset: boolean;
   send(message: OutgoingMessage, handler: ResponseHandler): void;
-  /** The request is on its way over this very connection. */
-  begun(): void;
 }
 
 /** The client library's handle on a running exchange. */
@@ -124,7 +122,6 @@ class Exchange implements ResponseHandler {
 
   onRequestStart(controller: Controller): void {
     if (this.#stage !== 'connecting') throw new Error('the request was given up');
-    this.#options.connection.begun();
     this.#controller = controller;
     this.#stage = 'waiting';
     this.#requestTimeMs = this.#options.clock.nowMs();
@@ -185,13 +182,10 @@ class Exchange implements ResponseHandler {
 
   onResponseError(_controller: Controller, error: Error): void {
     if (this.#stage === 'over') return;
-    const isStale =
-      this.#stage === 'waiting' &&
-      !this.#hasAnswered &&
-      this.#options.connection.isReused &&
-      this.#mayResend();
+    const { isReused } = this.#options.connection;
+    const isUnanswered = this.#stage !== 'body' && !this.#hasAnswered;
     const failure = failureOf(error, this.#stage, this.#mayResend());
-    this.#fail(failure, isStale && failure.kind === 'cut');
+    this.#fail(failure, isReused && isUnanswered && failure.retryable);
   }
 
   readonly #onAbort = () => this.#giveUp(abortedByCaller);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../../../core/runtime/log.ts';
 import { createMetrics } from '../../../core/runtime/metrics.ts';
 import { createDialer, type DialerOptions } from '../../../core/upstream/dial.ts';
+import type { UpstreamRequest } from '../../../core/upstream/upstream.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import {
   answered,
@@ -25,8 +27,8 @@ function setUp(t: TestContext, options: DialerOptions = {}) {
   const metrics = createMetrics();
   const dialer = createDialer({ clock, log: silentLog, metrics }, options);
   t.after(() => dialer.close());
-  const dial = (origin: string, signal = new AbortController().signal) => {
-    const request = requestFor(siteOf(network({})), { signal });
+  const dial = (origin: string, changes: Partial<UpstreamRequest> = {}) => {
+    const request = requestFor(siteOf(network({})), changes);
     const peer = { tier: 'origin' as const, name: 'o', origin };
     return dialer.dial(peer, { ...request, hostHeader: 'other.test' }, deadline);
   };
@@ -106,23 +108,36 @@ test('the signal ends an attempt to connect', async (t) => {
   const abort = new AbortController();
   const { dial } = setUp(t);
   const { port } = server.address() as { port: number };
-  const pending = dial(`https://127.0.0.1:${port}`, abort.signal);
+  const pending = dial(`https://127.0.0.1:${port}`, { signal: abort.signal });
   const [socket] = await once(server, 'connection');
   abort.abort();
   assert.equal(failureIn(await pending).kind, 'aborted');
   await until(() => socket.destroyed, 'the close');
 });
 
-test('a request whose idle connection ends before it is sent goes over another one', async (t) => {
-  const peer = await startPeer(t, ({ socket }) => socket.write(response('hello')));
-  const { dial } = setUp(t);
-  const origin = `http://127.0.0.1:${peer.port}`;
-  await receiveAll(answered(await dial(origin)).body);
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-  // The close is on its way while the next request begins.
-  peer.arrivals[0]?.socket.destroy();
-  assert.equal((await receiveAll(answered(await dial(origin)).body)).text, 'hello');
-});
+for (const [how, end] of [
+  ['is closed', (socket: Socket) => socket.destroy()],
+  ['is reset', (socket: Socket) => socket.resetAndDestroy()],
+] as const) {
+  test(`a request whose idle connection ${how} before it is sent goes over another one, a POST too`, async (t) => {
+    const peer = await startPeer(t, (arrival) => {
+      const isWhole = () => arrival.head.startsWith('GET') || arrival.body === 'body';
+      void until(isWhole).then(() => arrival.socket.write(response('hello')));
+    });
+    const { dial } = setUp(t);
+    const origin = `http://127.0.0.1:${peer.port}`;
+    await receiveAll(answered(await dial(origin)).body);
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+    // The end is on its way while the next request begins.
+    const [first] = peer.arrivals;
+    assert.ok(first);
+    end(first.socket);
+    const body = Readable.from([Buffer.from('body')]);
+    const result = await dial(origin, { method: 'POST', body, bodyBytes: 4 });
+    assert.equal((await receiveAll(answered(result).body)).text, 'hello');
+    assert.equal(peer.connections, 2);
+  });
+}
 
 test('counts requests by result, time to the head, connections and broken bodies', async (t) => {
   const peer = await startPeer(t, ({ socket, connection }) => {
