@@ -12,6 +12,8 @@ import type { WorkerStart } from './worker-messages.ts';
 export interface Admission {
   deps: AdmitDeps;
   update(topology: TopologyWithSecret): void;
+  /** The port that this worker has bound: Host may name it. */
+  listensOn(port: number): void;
 }
 
 /** Creates what `admit` needs in a worker. */
@@ -22,6 +24,7 @@ export function createAdmission(
   let isTrustedProxy = createNetworkSet(start.topology.trustedProxies);
   let authenticateTier = createTierAuthentication(start.topology, start.nodeId);
   const { limits } = start.topology;
+  const ports = new Set(start.hostPorts);
   let nextRequest = 0;
   const admit: AdmitDeps = {
     keySpace,
@@ -32,7 +35,7 @@ export function createAdmission(
     },
     cdnId: `breakwater-${start.topology.network}`,
     nodeId: start.nodeId,
-    ports: new Set(start.hostPorts),
+    ports,
     isTrustedProxy: (address) => isTrustedProxy(address),
     authenticateTier: (value) => (start.role === 'shield' ? authenticateTier(value) : undefined),
     tiersOnly: start.role === 'shield',
@@ -47,5 +50,6 @@ export function createAdmission(
       isTrustedProxy = createNetworkSet(topology.trustedProxies);
       authenticateTier = createTierAuthentication(topology, start.nodeId);
     },
+    listensOn: (port) => void ports.add(port),
   };
 }

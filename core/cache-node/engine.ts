@@ -42,6 +42,8 @@ export interface Engine {
   handle: HandleDeps;
   mesh: Mesh;
   updateTopology(topology: TopologyWithSecret): void;
+  /** The port that this worker has bound: Host may name it. */
+  listensOn(port: number): void;
   stats(): WorkerStats;
 }
 
@@ -106,6 +108,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       boundary: () => deps.random.hex(12),
     },
     updateTopology: admission.update,
+    listensOn: admission.listensOn,
     stats: () => ({
       memoryBytes: store.memory.bytes,
       memoryEntries: store.memory.count,

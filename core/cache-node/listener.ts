@@ -49,6 +49,7 @@ export function createListener(deps: ListenerDeps, limits: Limits): Listener {
       noDelay: true,
     },
     (req, res) => {
+      if (isPastEnd(req, res)) return;
       deps.handle(req, res).catch((error: unknown) => {
         // A fault of ours harms this request only.
         deps.log.error({ err: error, url: req.url }, 'request failed');
@@ -56,11 +57,17 @@ export function createListener(deps: ListenerDeps, limits: Limits): Listener {
       });
     },
   );
+  const isPastEnd = createEndOfConnections();
   server.maxConnections = limits.connections;
   // Fields beyond `limits.fields` are refused by `admit`; Node must not cut the list in silence before.
   server.maxHeadersCount = 0;
   server.timeout = idleSocketMs;
   server.on('drop', () => countRefused({ reason: 'connections' }));
+  server.on('connect', (_req, socket) => {
+    // Node ends it without a word unless somebody listens (RFC 9110 §9.3.6: we are no tunnel).
+    countRefused({ reason: 'connect' });
+    socket.end(emptyAnswer('405 Method Not Allowed'));
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     countRefused({ reason: reasonOf(error) });
     refuse(error, socket);
@@ -68,6 +75,19 @@ export function createListener(deps: ListenerDeps, limits: Limits): Listener {
   return {
     listen: (address, reusePort) => bind(server, address, reusePort),
     drain: (limitMs) => drain(deps.clock, server, limitMs),
+  };
+}
+
+/**
+ * Node goes on parsing what a client has sent ahead, also after an answer that ends the connection. Such a request must not be
+ * acted upon: nobody would hear of it, and after a head that was refused it may be anything (RFC 9112 §9.6, §11.2).
+ */
+function createEndOfConnections(): (req: IncomingMessage, res: ServerResponse) => boolean {
+  const latest = new WeakMap<Socket, ServerResponse>();
+  return (req, res) => {
+    if (latest.get(req.socket)?.shouldKeepAlive === false) return true;
+    latest.set(req.socket, res);
+    return false;
   };
 }
 
@@ -110,5 +130,9 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     timeout: '408 Request Timeout',
   };
   const status = lines[reasonOf(error)] ?? '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(emptyAnswer(status));
+}
+
+function emptyAnswer(status: string): string {
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
 }

@@ -135,7 +135,10 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
     }
   });
   listener.listen(start.listen, start.reusePort).then(
-    (port) => tell({ type: 'listening', port }),
+    (port) => {
+      engine.listensOn(port);
+      tell({ type: 'listening', port });
+    },
     (error: unknown) => {
       // An error of this thread reaches the main thread as it is, with its code and address.
       throw error;
