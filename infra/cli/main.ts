@@ -3,13 +3,16 @@
  * The one entry of Breakwater: `breakwater VERB`. Makes the real world (clock, chance, environment, terminal), runs the command
  * line, and turns how it ended into an exit code: 0 done, 1 refused, 2 usage, 3 not converged.
  */
-import { systemClock, systemRandom } from '../../core/runtime/deps.ts';
-import { runProgram } from './program.ts';
-import { createTerminal } from './terminal.ts';
+import { keepCompiledModules } from './compile-cache.ts';
 
-// `breakwater status | head` closes the pipe early: that is no error, and nobody is left to tell.
+keepCompiledModules();
+const { systemClock, systemRandom } = await import('../../core/runtime/deps.ts');
+const { createTerminal } = await import('./terminal.ts');
+const { runProgram } = await import('./program.ts');
+
+// `breakwater status | head` closes the pipe early, a closed window its terminal: nobody is left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0);
   throw error;
 });
 

@@ -67,6 +67,8 @@ async function askOne(
 ): Promise<Steering> {
   const ask = (name: string, type: number) =>
     askDns(context, reach, { name, type, subnet: client.subnet });
+  // First the explanation, so that the time of the answer proper is the server's and not of a cold start here.
+  const why = await ask(`_why.${host}`, recordTypes.TXT);
   let reply = await ask(host, recordTypes.A);
   if (addressesOf(reply.message).length === 0 && reply.message.header.rcode === rcodes.NOERROR) {
     reply = await ask(host, recordTypes.AAAA);
@@ -78,7 +80,6 @@ async function askOne(
   if (addressesOf(reply.message).length === 0) {
     throw new CommandError(`${id} knows ${host}, but no address for it`);
   }
-  const why = await ask(`_why.${host}`, recordTypes.TXT);
   return steeringOf(id, reply, why.message);
 }
 

@@ -90,14 +90,21 @@ function describeMember(parameters: Parameters): string {
   const fwd = parameters.get('fwd');
   const parts = [];
   if (parameters.has('hit')) parts.push(`HIT${ttlText(ttl)}`);
+  else if (isPurgedMiss(parameters)) parts.push('MISS, what was stored has been purged');
   else if (fwd !== undefined) parts.push(forwardReasons[String(fwd)] ?? `asked on (${fwd})`);
   const status = parameters.get('fwd-status');
   if (status !== undefined) parts.push(`was answered ${status}`);
   if (parameters.has('collapsed')) parts.push("waited for another request's answer");
   if (parameters.get('stored') === true) parts.push(`stored it${ttlText(ttl)}`);
   const detail = parameters.get('detail');
-  if (detail !== undefined) parts.push(String(detail));
+  if (detail !== undefined && !isPurgedMiss(parameters)) parts.push(String(detail));
   return parts.join(' · ') || 'passed it on';
+}
+
+function isPurgedMiss(parameters: Parameters): boolean {
+  return (
+    String(parameters.get('detail')) === 'purged' && String(parameters.get('fwd')) === 'uri-miss'
+  );
 }
 
 function ttlText(ttl: unknown): string {
@@ -127,9 +134,10 @@ function clientText({ client, steering }: Way): string {
 
 function dnsText(steering: Steering): string {
   const { server, addresses, ttlSeconds, scope, transport } = steering;
-  const holds = scope === undefined ? '' : `, for ${scope}`;
-  const how = transport === 'TCP' ? ' (over TCP)' : '';
-  return `${server} says ${addresses.join(', ')}, for ${ttlSeconds} s${holds}${how}`;
+  const parts = [`${server} says ${addresses.join(', ')}`, `for ${ttlSeconds} s`];
+  if (scope !== undefined) parts.push(`the same for all of ${scope}`);
+  if (transport === 'TCP') parts.push('over TCP');
+  return parts.join(' · ');
 }
 
 function popText({ pop, steering }: Way, topology: Topology): string {

@@ -12,6 +12,7 @@ import { every } from '../../core/runtime/deps.ts';
 import { type Environment, loadTopology, type Topology } from '../../core/topology/load.ts';
 import { nodesOf } from '../../core/topology/nodes.ts';
 import { withSecret } from '../../core/topology/secret-file.ts';
+import { compileCacheFolder } from '../cli/compile-cache.ts';
 import { spawnChild } from './child.ts';
 import { rememberCurrent } from './current.ts';
 import { lockDataDir } from './data-dir-lock.ts';
@@ -157,6 +158,8 @@ function childEnvironment({ environment }: UpDeps, topology: Topology): Environm
     ...environment,
     BREAKWATER_WORKERS: environment.BREAKWATER_WORKERS ?? workers,
     BREAKWATER_DRAIN_MS: String(nodeDrainMs),
+    // By the environment, because that is how worker threads learn of it too.
+    NODE_COMPILE_CACHE: environment.NODE_COMPILE_CACHE ?? compileCacheFolder,
   };
 }
 

@@ -21,6 +21,8 @@ export interface PurgeOptions extends ApiOptions, PurgeSelection {
 /** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
 const watchedLookMs = 200;
 const longestLookMs = 5000;
+const maxCountLooks = 6;
+const countPauseMs = 50;
 
 /** Resolves with the exit code: done, or not converged. Throws CommandError when the purge was refused. */
 export async function purge(context: CliContext, options: PurgeOptions): Promise<number> {
@@ -34,10 +36,12 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
     terminal.line(options.json ? JSON.stringify(accepted) : acceptedLine(accepted));
     return exitCodes.done;
   }
-  const last = await waitForAll(context, access, accepted, options.wait);
+  const judged = await waitForAll(context, access, accepted, options.wait);
+  const waitedMs = clock.monotonicMs() - beganMs;
   terminal.progress('');
+  const last = await waitForCounts(context, access, judged);
   if (options.json) terminal.line(JSON.stringify(last));
-  else for (const line of resultLines(last, clock.monotonicMs() - beganMs)) terminal.line(line);
+  else for (const line of resultLines(last, waitedMs)) terminal.line(line);
   return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
 }
 
@@ -58,6 +62,25 @@ async function waitForAll(
     current = readStatus(jsonOf(answer));
   }
   return current;
+}
+
+/** The counts of matched responses follow the acknowledgements; they are worth a moment, and no more. */
+async function waitForCounts(
+  { clock }: CliContext,
+  access: ApiAccess,
+  judged: PurgeStatus,
+): Promise<PurgeStatus> {
+  let current = judged;
+  for (let look = 0; look < maxCountLooks && isUncounted(current); look++) {
+    await clock.sleep(countPauseMs);
+    const answer = await askApi(access, `/v1/purges/${encodeURIComponent(judged.id)}`);
+    current = readStatus(jsonOf(answer));
+  }
+  return current;
+}
+
+function isUncounted({ status, nodes }: PurgeStatus): boolean {
+  return status === 'converged' && nodes.some(({ matched }) => matched === null);
 }
 
 function readStatus(value: unknown): PurgeStatus {

@@ -77,6 +77,18 @@ test('with --wait it asks until every node has acknowledged', async () => {
   assert.match(api.seen[1]?.url ?? '', /^\/v1\/purges\/p%2F1\?wait=\d+ms$/);
 });
 
+test('the counts of matched responses may come a moment after the purge has converged', async () => {
+  const counted = { ...converged, nodes: [{ ...par, state: 'acknowledged', matched: 4 }] };
+  const api = await startApi([
+    [202, converged],
+    [200, counted],
+  ]);
+  const context = createContext();
+  await purge(context, { ...asked, api: api.api, token: 'secret', wait: 1000 });
+  api.close();
+  assert.match(context.terminal.out.join('\n'), /par +edge +acknowledged +4/);
+});
+
 test('when the wait ends first, the exit code is 3 and the missing node is named', async () => {
   const api = await startApi([[202, pending]]);
   const context = createContext();

@@ -47,7 +47,7 @@ test('a miss is told from the client to the origin: place, PoP and why, tiers, t
     'GET http://www.small.test/ from Tokyo (198.18.3.0/24)',
     '',
     '  client  198.18.3.0/24 · Tokyo · a place of the configuration',
-    '  dns     ns1 says 127.0.0.1, for 30 s, for 198.18.3.0/24',
+    '  dns     ns1 says 127.0.0.1 · for 30 s · the same for all of 198.18.3.0/24',
     '  pop     par in Paris · the nearest · 9711 km away · next would be nyc, 10849 km',
     '  edge    par: MISS, nothing stored · was answered 200 · stored it',
     '  shield  eu: MISS, nothing stored · was answered 200 · stored it, fresh for 60 s',
@@ -74,6 +74,11 @@ test('a hit that is stale says for how long, and a shield that had it ends the w
     "stored but no longer fresh, asked on · waited for another request's answer",
   );
   assert.equal(shield?.did, 'HIT, stale for 3 s');
+});
+
+test('a miss after a purge is told from a miss of what was never there', () => {
+  const [step] = stepsOf('small-par; fwd=uri-miss; stored; detail=purged', topology);
+  assert.equal(step?.did, 'MISS, what was stored has been purged · stored it');
 });
 
 test('caches of others keep their names; a field that cannot be read tells of no tier', () => {
