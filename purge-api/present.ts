@@ -4,6 +4,10 @@ import { type Convergence, isoTime } from './convergence.ts';
 import type { Recorded } from './journal.ts';
 import type { NodeRecord } from './node-registry.ts';
 
+export type PurgeBody = ReturnType<typeof presentPurge>;
+export type NodeBody = ReturnType<typeof presentNode>;
+export type EntryBody = ReturnType<typeof presentEntry>;
+
 /** A purge with its evidence. */
 export function presentPurge({ entry, by }: Recorded, convergence: Convergence) {
   const { id, seq, soft, scope, selectors } = entry;

@@ -19,7 +19,7 @@ import { createNodeAuth } from './auth.ts';
 import { closeServer, listen } from './listen.ts';
 
 const pruneIntervalMs = 60_000;
-/** How long draining waits for requests under way. */
+/** How long draining waits for requests under way; nobody waits for a purge any more by then. */
 const closeLimitMs = 2000;
 
 /** Starts purge-api; resolves when it listens. Rejects with the system's error when it cannot. */
@@ -56,14 +56,14 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
   log.info({ ...bound, head: parts.journal.head() }, 'purge-api is up');
   return {
     bound: { ...bound },
-    async drain() {
+    async drain(limitMs) {
       for (const timer of timers) timer.cancel();
       parts.purges.stop();
       parts.fanOut.stop();
       streams.closeAll('purge-api stops');
       await Promise.all([
-        closeServer(clock, api, closeLimitMs),
-        closeServer(clock, admin, closeLimitMs),
+        closeServer(clock, api, Math.min(limitMs, closeLimitMs)),
+        closeServer(clock, admin, Math.min(limitMs, closeLimitMs)),
       ]);
       await parts.journal.close();
     },
