@@ -20,6 +20,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { createAdmission } from './admission.ts';
+import { createInvalidation } from './invalidation.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import type { MeshRequest } from './mesh-messages.ts';
 import type { SharedState } from './shared-state.ts';
@@ -100,11 +101,16 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       obtain: obtainDeps,
       access: createAccessLog({ log, metrics }),
       isDraining: deps.shared.isDraining,
-      invalidate(keys) {
-        dropLocally(keys);
-        disk?.remove(keys);
-        mesh.invalidate(keys);
-      },
+      invalidate: createInvalidation({
+        clock,
+        dropLocally,
+        mesh,
+        disk,
+        onLimit: metrics.counter(
+          'breakwater_cache_invalidation_limits_total',
+          'Answers to unsafe requests sent before every thread had confirmed the invalidation.',
+        ),
+      }),
       boundary: () => deps.random.hex(12),
     },
     updateTopology: admission.update,

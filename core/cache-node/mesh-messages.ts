@@ -60,7 +60,9 @@ export type MeshMessage =
   /** The asker wants no more of it. */
   | { type: 'cancel'; ask: number }
   /** An unsafe request has changed what is under these keys. */
-  | { type: 'invalidate'; keys: readonly string[] };
+  | { type: 'invalidate'; call: number; keys: readonly string[] }
+  /** What the call named is dropped. */
+  | { type: 'invalidated'; call: number };
 
 /** Bytes of one body that may be on the way between two workers. */
 export const creditBytes = 1024 * 1024;

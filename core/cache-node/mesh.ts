@@ -12,8 +12,15 @@ import type { MeshMessage } from './mesh-messages.ts';
 export interface Mesh extends Peers {
   /** Connects (anew) to worker `index`. */
   connect(index: number, port: MessagePort): void;
-  /** Tells all other workers to drop what they hold under the keys. */
-  invalidate(keys: readonly string[]): void;
+  /** Tells all other workers to drop what they hold under the keys; resolves when they have, or have ended. */
+  invalidate(keys: readonly string[]): Promise<void>;
+}
+
+interface Link {
+  port: MessagePort;
+  asker: ReturnType<typeof createAsker>;
+  /** Who waits for the other worker to have dropped what it was told to. */
+  invalidations: Map<number, () => void>;
 }
 
 /** Creates the mesh of worker `self` of `count`. `onInvalidate` is called for what other workers tell. */
@@ -21,7 +28,8 @@ export function createMesh(
   deps: AnswerDeps & { onInvalidate: (keys: readonly string[]) => void },
   { self, count }: { self: number; count: number },
 ): Mesh {
-  const links = new Map<number, { port: MessagePort; asker: ReturnType<typeof createAsker> }>();
+  const links = new Map<number, Link>();
+  let nextCall = 0;
   return {
     ownerOf(key) {
       if (count === 1) return undefined;
@@ -38,23 +46,38 @@ export function createMesh(
       links.get(index)?.port.close();
       const asker = createAsker(port);
       const answerer = createAnswerer(deps, port);
-      links.set(index, { port, asker });
+      const invalidations: Link['invalidations'] = new Map();
+      links.set(index, { port, asker, invalidations });
       port.on('message', (message: MeshMessage) => {
-        if (message.type === 'invalidate') deps.onInvalidate(message.keys);
-        else {
+        if (message.type === 'invalidate') {
+          deps.onInvalidate(message.keys);
+          port.postMessage({ type: 'invalidated', call: message.call } satisfies MeshMessage);
+        } else if (message.type === 'invalidated') {
+          invalidations.get(message.call)?.();
+          invalidations.delete(message.call);
+        } else {
           asker.receive(message);
           answerer.receive(message);
         }
       });
       port.on('close', () => {
         if (links.get(index)?.port === port) links.delete(index);
+        // A worker that has ended holds nothing any more.
+        for (const done of invalidations.values()) done();
         asker.lose();
         answerer.lose();
       });
     },
-    invalidate(keys) {
-      const message: MeshMessage = { type: 'invalidate', keys };
-      for (const { port } of links.values()) port.postMessage(message);
+    async invalidate(keys) {
+      nextCall += 1;
+      const message: MeshMessage = { type: 'invalidate', call: nextCall, keys };
+      const done = [...links.values()].map(({ port, invalidations }) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        invalidations.set(message.call, resolve);
+        port.postMessage(message);
+        return promise;
+      });
+      await Promise.all(done);
     },
   };
 }

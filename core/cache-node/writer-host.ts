@@ -96,7 +96,7 @@ export async function startWriterHost(options: WriterHostOptions): Promise<Write
     journal,
     apply: async (entries, position) => void (await ask({ type: 'apply', entries, position })),
     reset: async (position) => void (await ask({ type: 'reset', position })),
-    contents: async () => expectAnswer(await ask({ type: 'entries', from: 0 }), 'entries'),
+    contents: async () => expectAnswer(await ask({ type: 'entries', from: 0 }), 'entries').journal,
     flush: async () => void (await ask({ type: 'flush' })),
     stats: async () => expectAnswer(await ask({ type: 'stats' }), 'stats').stats,
     snapshot: async () => expectAnswer(await ask({ type: 'snapshot' }), 'snapshot').metrics,

@@ -107,6 +107,7 @@ export function createBatch(deps: BatchDeps): Batch {
         for (const key of job.keys) {
           for (const { id } of store.variantsOf(key)) doom(id, 'invalidated');
         }
+        store.afterCommit(job.onRemoved);
         return;
       case 'damaged':
         for (const rowId of job.rowIds) doom(rowId, 'damaged');

@@ -23,8 +23,8 @@ export type ToWriter =
   | { type: 'abort'; write: number }
   /** A 304: new head over the same body. Applied only while the row exists. */
   | { type: 'update'; rowId: number; init: StoredResponseInit }
-  /** Drops what is stored under the keys (invalidation by unsafe methods, RFC 9111 §4.4). */
-  | { type: 'remove'; keys: readonly string[] }
+  /** Drops what is stored under the keys (invalidation by unsafe methods, RFC 9111 §4.4). Answered with `removed`. */
+  | { type: 'remove'; call: number; keys: readonly string[] }
   /** Rows that were read; moves them to the young end of the eviction order. */
   | { type: 'touch'; rowIds: readonly number[] }
   /** Rows whose head or chunk failed its checksum: to be removed. */
@@ -37,6 +37,8 @@ export type FromWriter =
   | { type: 'committed'; write: number; rowId: number; bytes: number; done: boolean }
   /** The write was dropped: purged meanwhile, over the budget, or an error. */
   | { type: 'dropped'; write: number; why: DropReason }
+  /** A removal is committed: no lookup that begins now finds what it dropped. */
+  | { type: 'removed'; call: number }
   /** The file was set aside and a new one is in its place. Rows of the old one are gone. */
   | { type: 'reopen'; generation: number };
 
@@ -55,7 +57,7 @@ export type ControlToWriter =
 export type ControlReply =
   | { type: 'applied'; call: number }
   | { type: 'stats'; call: number; stats: DiskStats }
-  | ({ type: 'entries'; call: number } & JournalContents)
+  | { type: 'entries'; call: number; journal: JournalContents }
   | { type: 'failed'; call: number; problem: string };
 
 /** What a purge index is built from: it begins at `start`, and `entries` lead to `position`. */

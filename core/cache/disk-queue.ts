@@ -37,7 +37,8 @@ export type Job =
   | { type: 'chunk'; write: OpenWrite; bytes: Uint8Array }
   | { type: 'finish'; write: OpenWrite; init: StoredResponseInit; maxVariants: number }
   | { type: 'abort'; write: OpenWrite }
-  | Extract<ToWriter, { type: 'update' | 'remove' | 'touch' | 'damaged' }>;
+  | { type: 'remove'; keys: readonly string[]; onRemoved: () => void }
+  | Extract<ToWriter, { type: 'update' | 'touch' | 'damaged' }>;
 
 export interface WriteQueueOptions {
   maxQueueBytes: number;
@@ -53,8 +54,8 @@ export interface WriteQueueOptions {
   /** An update or a touch was ignored because the queue was full. */
   onIgnored(): void;
   onDamagedFile(generation: number): void;
-  /** Something was queued. */
-  onQueued(): void;
+  /** Something was queued; `isAwaited`: somebody's answer depends on its commit. */
+  onQueued(isAwaited: boolean): void;
 }
 
 export interface WriteQueue {
@@ -103,7 +104,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const push = (job: Job) => {
     jobs.push(job);
     bytes += bytesOf(job);
-    options.onQueued();
+    options.onQueued(job.type === 'remove');
   };
   const hasRoom = (more: number) => bytes + more <= options.maxQueueBytes;
   const pushIfRoom = (job: Job) => {
@@ -135,11 +136,11 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     if (hasRoom(bytesOf(job))) push(job);
     else drop(write, 'queue-full');
   };
-  const remove = (message: Extract<ToWriter, { type: 'remove' }>) => {
+  const remove = (port: WriterPort, { keys, call }: Extract<ToWriter, { type: 'remove' }>) => {
     // What is being fetched may be from before the request that changed the target.
-    const keys = new Set(message.keys);
-    for (const write of [...openWrites]) if (keys.has(write.key)) drop(write, 'purged');
-    push(message);
+    const named = new Set(keys);
+    for (const write of [...openWrites]) if (named.has(write.key)) drop(write, 'purged');
+    push({ type: 'remove', keys, onRemoved: () => port.post({ type: 'removed', call }) });
   };
   const receive = (port: WriterPort, message: ToWriter) => {
     const writes = connections.get(port);
@@ -159,7 +160,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
         return write && push({ type: 'abort', write });
       }
       case 'remove':
-        return remove(message);
+        return remove(port, message);
       case 'damaged':
       case 'touch':
       case 'update':

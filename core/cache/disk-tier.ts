@@ -22,7 +22,8 @@ export interface DiskTier {
   begin(key: string): DiskWrite;
   /** New head for a stored body (304); ignored when the row is gone. */
   update(rowId: number, init: StoredResponseInit): void;
-  remove(keys: readonly string[]): void;
+  /** Drops what is stored under the keys; `onRemoved` is called when no lookup finds it any more. */
+  remove(keys: readonly string[], onRemoved?: () => void): void;
   /** Says that a row was used: it leaves later. Sent in batches, at most once a minute for a row. */
   touch(rowId: number): void;
   /** Takes a message of the writer. */
@@ -51,6 +52,7 @@ export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}
   const { maxPendingBytes = 64 * 2 ** 20 } = options;
   const counts = createDiskReaderMetrics(deps.metrics);
   const writes = new Map<number, TieredWrite>();
+  const removals = new Map<number, () => void>();
   let nextNumber = 1;
   let pendingBytes = 0;
   const touches = createTouches(deps.clock, (rowIds) => toWriter.post({ type: 'touch', rowIds }));
@@ -63,6 +65,10 @@ export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}
     }
     pendingBytes += bytes;
     return true;
+  };
+  const settleRemoval = (call: number) => {
+    removals.get(call)?.();
+    removals.delete(call);
   };
   return {
     lookup: reader.lookup,
@@ -82,10 +88,16 @@ export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}
       return write;
     },
     update: (rowId, init) => toWriter.post({ type: 'update', rowId, init: initOf(init) }),
-    remove: (keys) => toWriter.post({ type: 'remove', keys: [...keys] }),
+    remove(keys, onRemoved) {
+      const call = nextNumber;
+      nextNumber += 1;
+      if (onRemoved) removals.set(call, onRemoved);
+      toWriter.post({ type: 'remove', call, keys: [...keys] });
+    },
     touch: touches.add,
     receive(message) {
       if (message.type === 'reopen') reader.reopen(message.generation);
+      else if (message.type === 'removed') settleRemoval(message.call);
       else writes.get(message.write)?.receive(message);
     },
     close() {

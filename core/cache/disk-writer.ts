@@ -107,9 +107,11 @@ export function createDiskWriter(deps: DiskWriterDeps, options: DiskWriterOption
     onDamagedFile(of) {
       if (of === generation) replaceFile(new Error('a reader found damage'));
     },
-    onQueued() {
-      if (queue.isFull || queue.bytes >= batchBytes) flush();
-      else schedule(batchMs);
+    onQueued(isAwaited) {
+      if (queue.isFull || queue.bytes >= batchBytes) return flush();
+      if (isAwaited) timer?.cancel();
+      if (isAwaited) timer = undefined;
+      schedule(isAwaited ? 0 : batchMs);
     },
   });
   const sessionOptions: SessionOptions = {
@@ -223,7 +225,7 @@ export function createDiskWriter(deps: DiskWriterDeps, options: DiskWriterOption
       case 'stats':
         return { type: 'stats', call, stats: stats() };
       case 'entries':
-        return { type: 'entries', call, ...session.journal.contents(message.from) };
+        return { type: 'entries', call, journal: session.journal.contents(message.from) };
       default:
         return assertNever(message);
     }

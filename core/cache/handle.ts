@@ -30,8 +30,8 @@ export interface HandleDeps {
   access: (record: AccessRecord) => void;
   /** True while the node is being stopped: connections are not kept. */
   isDraining: () => boolean;
-  /** Drops stored responses in all workers and on disk (RFC 9111 §4.4). */
-  invalidate: (keys: readonly string[]) => void;
+  /** Drops stored responses in all workers and on disk (RFC 9111 §4.4); resolves when none is found any more. */
+  invalidate: (keys: readonly string[]) => Promise<void>;
   /** A short random text for multipart bodies. */
   boundary: () => string;
 }

@@ -58,7 +58,8 @@ export async function passOn(
   if (!result.ok) return { kind: 'failed', failure: result.failure, drained: req.complete };
   const { response } = result;
   if (!safeMethods.has(request.method) && response.status >= 200 && response.status < 400) {
-    deps.invalidate(invalidated(request, response.headers));
+    // Before the answer is sent: who has it and asks again must not see what was before.
+    await deps.invalidate(invalidated(request, response.headers));
   }
   return open(deps, request, response, disposition);
 }
