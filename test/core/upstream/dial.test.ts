@@ -139,6 +139,21 @@ for (const [how, end] of [
   });
 }
 
+test('the connection of a given-up request is not taken for a kept one: what is lost on the next is lost', async (t) => {
+  const abort = new AbortController();
+  const peer = await startPeer(t, ({ socket, connection }) => {
+    if (connection === 1) abort.abort();
+    else socket.destroy();
+  });
+  const { dial } = setUp(t);
+  const origin = `http://127.0.0.1:${peer.port}`;
+  assert.equal(failureIn(await dial(origin, { signal: abort.signal })).kind, 'aborted');
+  await until(() => peer.arrivals[0]?.socket.destroyed === true);
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(failureIn(await dial(origin)).kind, 'cut');
+  assert.equal(peer.arrivals.length, 2);
+});
+
 test('counts requests by result, time to the head, connections and broken bodies', async (t) => {
   const peer = await startPeer(t, ({ socket, connection }) => {
     if (connection === 1) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello');
