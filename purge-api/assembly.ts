@@ -67,7 +67,7 @@ export function assemble(context: NodeContext): Assembly {
     { clock, random, log, metrics, journal, registry },
     {
       leaseMs: topology.leaseMs,
-      onHello: gate.heard,
+      onPositionSaid: gate.heard,
       onAcknowledged: purges.acknowledged,
       onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
     },

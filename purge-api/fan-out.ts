@@ -24,8 +24,8 @@ export interface FanOutDeps extends LinkDeps {
 
 export interface FanOutOptions {
   leaseMs: number;
-  /** A node has said its position. */
-  onHello(nodeId: string): void;
+  /** A node has said its position, and what follows from it has been done. */
+  onPositionSaid(nodeId: string): void;
   /** Some node has acknowledged more than before. */
   onAcknowledged(): void;
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
@@ -77,7 +77,6 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
     if (problem !== undefined) return problem;
     links.get(hello.node)?.end('replaced', 'replaced by a newer connection');
     links.set(hello.node, link);
-    options.onHello(hello.node);
     if (hello.wantsView) view.sendTo(link);
     return undefined;
   };
@@ -86,6 +85,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
   };
   const events = {
     admit,
+    onPositionSaid: options.onPositionSaid,
     onAcknowledged: options.onAcknowledged,
     onAppend: options.onAppend,
     onReply: questions.settle,

@@ -15,6 +15,7 @@ export interface PurgeMetrics {
   nodeReset(): void;
   identityRenewed(): void;
   pruned(entries: number): void;
+  connectionRefused(): void;
 }
 
 export interface PurgeGauges {
@@ -74,6 +75,10 @@ export function createPurgeMetrics(metrics: Metrics, read: PurgeGauges): PurgeMe
     'breakwater_purge_entries_pruned_total',
     'Journal entries removed because of age or number.',
   );
+  const refused = metrics.counter(
+    'breakwater_purge_connections_refused_total',
+    'Connections refused because too many were open.',
+  );
   registerGauges(metrics, read);
   return {
     request: (outcome) => requests({ outcome }),
@@ -89,6 +94,7 @@ export function createPurgeMetrics(metrics: Metrics, read: PurgeGauges): PurgeMe
     nodeReset: () => resets(),
     identityRenewed: () => identities(),
     pruned: (entries) => prunedTotal({}, entries),
+    connectionRefused: () => refused(),
   };
 }
 

@@ -32,6 +32,8 @@ export interface LinkEvents {
   admit(hello: Hello, link: NodeLink): string | undefined;
   /** The node has seen entries that the journal lacks. Resolves when every link begins anew. */
   onLost(reason: string): Promise<void>;
+  /** The node's position has been judged; if entries were lost, the journal has its new identity by now. */
+  onPositionSaid(nodeId: string): void;
   onAcknowledged(): void;
   onReply(reply: Reply): void;
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
@@ -169,7 +171,9 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   const holds = hello.position !== null && (await journal.holds(hello.position));
   const bounds = { head: journal.head(), floor: journal.floor() };
   const standing = judgePosition(hello.position, holds, bounds);
-  if (standing.kind === 'lost') return events.onLost(`${nodeId}: ${standing.reason}`);
+  if (standing.kind === 'lost') await events.onLost(`${nodeId}: ${standing.reason}`);
+  events.onPositionSaid(nodeId);
+  if (standing.kind === 'lost') return;
   if (standing.kind === 'reset') return resetLink(state, standing.reason);
   registry.find(nodeId)?.acks.begin(standing.position);
   duplex.send({ type: 'welcome', head: bounds.head, resume: 'follow' });

@@ -19,6 +19,8 @@ import { createNodeAuth } from './auth.ts';
 import { closeServer, listen } from './listen.ts';
 
 const pruneIntervalMs = 60_000;
+/** Callers and streams together. */
+const maxConnections = 4096;
 /** How long draining waits for requests under way; nobody waits for a purge any more by then. */
 const closeLimitMs = 2000;
 
@@ -30,6 +32,8 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
   const admin = httpServer(
     getRequestListener(createAdmin(context.metrics, () => notReady(parts)).fetch, noGlobals),
   );
+  api.maxConnections = maxConnections;
+  api.on('drop', () => parts.metrics.connectionRefused());
   const nodeAuth = createNodeAuth(topology.secret);
   const streams = acceptDuplex({ clock }, api, {
     path: streamPath,
