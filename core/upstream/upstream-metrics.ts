@@ -33,44 +33,44 @@ const firstByteBuckets = [
 ];
 
 export function createUpstreamMetrics(metrics: Metrics): UpstreamMetrics {
-  const name = (rest: string) => `breakwater_upstream_${rest}`;
   const requests = metrics.counter(
-    name('requests_total'),
+    'breakwater_upstream_requests_total',
     'Requests sent to origins and shields, by result: ok, or the kind of failure before a response head.',
     ['tier', 'peer', 'result'],
   );
   const firstByteSeconds = metrics.histogram(
-    name('first_byte_seconds'),
+    'breakwater_upstream_first_byte_seconds',
     'Time to the head of a response, waiting and connecting included.',
     ['tier'],
     firstByteBuckets,
   );
   const bodyFailures = metrics.counter(
-    name('body_failures_total'),
+    'breakwater_upstream_body_failures_total',
     'Responses whose body broke off or was given up.',
     ['tier', 'peer', 'kind'],
   );
   const retries = metrics.counter(
-    name('retries_total'),
+    'breakwater_upstream_retries_total',
     'Requests that were sent a second time, by reason.',
     ['tier', 'reason'],
   );
   const retriesRefused = metrics.counter(
-    name('retries_refused_total'),
+    'breakwater_upstream_retries_refused_total',
     'Retries not made because the budget was spent.',
     ['tier'],
   );
   const queueFull = metrics.counter(
-    name('queue_full_total'),
+    'breakwater_upstream_queue_full_total',
     'Requests refused because too many were under way to the peer, and too many waited or waited too long.',
     ['tier', 'peer'],
   );
-  const connections = metrics.counter(name('connections_total'), 'Connections begun.', [
-    'tier',
-    'peer',
-  ]);
+  const connections = metrics.counter(
+    'breakwater_upstream_connections_total',
+    'Connections begun.',
+    ['tier', 'peer'],
+  );
   const outs = metrics.labelledGauge(
-    name('peer_out'),
+    'breakwater_upstream_peer_out',
     '1 while passive health keeps requests away from the peer.',
     ['tier', 'peer'],
   );
