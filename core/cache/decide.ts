@@ -55,16 +55,22 @@ function decideStored(situation: Situation, stored: StoredResponse): Disposition
   if (asked.noCache && !isProtected(stored, staleness)) {
     return { kind: 'revalidate', fwd: 'request' };
   }
-  if (staleness < 0 && isFreshEnough(asked, stored, staleness, nowMs)) return { kind: 'hit' };
-  if (staleness < 0) return { kind: 'revalidate', fwd: 'request' };
-  if (!situation.isRefresh) {
+  const fits = isYoungEnough(asked, stored, staleness, nowMs);
+  if (staleness < 0) return fits && isFreshEnough(asked, staleness) ? hit : forced;
+  if (!situation.isRefresh && fits && acceptsStale(asked, staleness)) {
     if (staleness < stored.freshness.staleWhileRevalidateSeconds) {
       return { kind: 'stale', why: 'revalidating' };
     }
-    if (maxStaleAllows(asked, stored, staleness)) return { kind: 'stale', why: 'max-stale' };
+    if (asked.maxStale !== undefined && !stored.freshness.mustRevalidate) {
+      return { kind: 'stale', why: 'max-stale' };
+    }
   }
   return { kind: 'revalidate', fwd: 'stale' };
 }
+
+const hit: Disposition = { kind: 'hit' };
+/** Fresh, but the client wants more. */
+const forced: Disposition = { kind: 'revalidate', fwd: 'request' };
 
 /**
  * Seconds since the response became stale; negative while it is fresh. A soft purge makes it stale from the time of the
@@ -86,8 +92,8 @@ export function stalenessSeconds(
 }
 
 /**
- * Whether a stale response may answer because the upstream failed (RFC 5861 §4, RFC 9111 §4.2.4). `unreachable`: there was no
- * answer at all; else it answered 500, 502, 503 or 504.
+ * Whether a stored response may answer because the upstream failed: gave no answer, or 500, 502, 503 or 504 (RFC 5861 §4,
+ * RFC 9111 §4.2.4). Only where the response, the site or the client names a window for it.
  */
 export function mayServeOnError(
   stored: StoredResponse,
@@ -108,23 +114,27 @@ function isProtected(stored: StoredResponse, staleness: number): boolean {
   return stored.freshness.immutable && staleness < 0;
 }
 
-/** RFC 9111 §5.2.1.1 and §5.2.1.3: the client's max-age and min-fresh. */
-function isFreshEnough(
+/** RFC 9111 §5.2.1.1: the client's max-age. */
+function isYoungEnough(
   asked: CacheControl,
   stored: StoredResponse,
   staleness: number,
   nowMs: number,
 ): boolean {
-  if (asked.minFresh !== undefined && -staleness < secondsOf(asked.minFresh)) return false;
   if (asked.maxAge === undefined || isProtected(stored, staleness)) return true;
   const age = currentAgeSeconds(stored.freshness, stored.responseTimeMs, nowMs);
   return age <= secondsOf(asked.maxAge);
 }
 
-/** RFC 9111 §5.2.1.2. */
-function maxStaleAllows(asked: CacheControl, stored: StoredResponse, staleness: number): boolean {
-  if (asked.maxStale === undefined || stored.freshness.mustRevalidate) return false;
-  return asked.maxStale === true || staleness <= secondsOf(asked.maxStale);
+/** RFC 9111 §5.2.1.3: the client's min-fresh. */
+function isFreshEnough(asked: CacheControl, staleness: number): boolean {
+  return asked.minFresh === undefined || -staleness >= asked.minFresh;
+}
+
+/** RFC 9111 §5.2.1.1 to 5.2.1.3: who names an age or a freshness takes nothing stale but what max-stale allows. */
+function acceptsStale({ maxAge, maxStale, minFresh }: CacheControl, staleness: number): boolean {
+  if (maxStale === undefined) return maxAge === undefined && minFresh === undefined;
+  return maxStale === true || staleness <= maxStale;
 }
 
 function secondsOf(value: number | 'invalid' | undefined): number {
