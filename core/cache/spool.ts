@@ -9,6 +9,7 @@
  */
 import type { Clock, Timer } from '../runtime/deps.ts';
 import type { BodyReader, ReadChunk } from './body-reader.ts';
+import { createPieceWindow } from './piece-window.ts';
 
 /** Bytes on disk that stand behind a spool; grows while the body arrives. */
 export interface SpoolBacking {
@@ -21,9 +22,9 @@ export interface SpoolBacking {
 
 export interface SpoolOptions {
   clock: Clock;
-  /** Bytes kept in memory before the writer is paused. */
+  /** Bytes kept in memory before the writer is paused. With a backing: at least two of its chunks. */
   windowBytes: number;
-  /** A reader that alone holds up others for so long is cut. */
+  /** A reader that holds up others for so long, without taking anything, is cut. */
   stallLimitMs: number;
   onPause: () => void;
   onResume: () => void;
@@ -60,73 +61,53 @@ interface Reader extends BodyReader {
 /** Creates an empty spool. */
 export function createSpool(options: SpoolOptions): Spool {
   const { clock, windowBytes } = options;
-  let pieces: { start: number; bytes: Buffer }[] = [];
-  let receivedBytes = 0;
-  let retainedBytes = 0;
+  const window = createPieceWindow();
+  const readers = createReaderSet();
   let state: Spool['state'] = 'open';
   let backing: SpoolBacking | undefined;
   let paused = false;
   let stall: Timer | undefined;
-  const readers = new Set<Reader>();
 
-  const firstRetained = () => pieces[0]?.start ?? receivedBytes;
-  const slowestOffset = () => {
-    let slowest = receivedBytes;
-    for (const reader of readers) slowest = Math.min(slowest, reader.offset);
-    return slowest;
-  };
+  const slowestOffset = () => Math.min(readers.slowestOffset(), window.endOffset);
 
-  /** Drops what the disk has, or (without a disk) what every reader has taken, while the window is exceeded. */
+  /** Drops what the disk has, or (without a disk) what every reader has taken, and sets the writer's pace. */
   const shrink = () => {
-    const droppable = backing?.usable ? backing.committedBytes : slowestOffset();
-    let dropped = 0;
-    while (retainedBytes > windowBytes / 2) {
-      const piece = pieces[dropped];
-      if (!piece || piece.start + piece.bytes.length > droppable) break;
-      retainedBytes -= piece.bytes.length;
-      dropped += 1;
+    if (window.bytes > windowBytes / 2) {
+      window.drop(backing?.usable ? backing.committedBytes : slowestOffset(), windowBytes / 2);
     }
-    if (dropped > 0) pieces = pieces.slice(dropped);
-    const wantsPause = state === 'open' && retainedBytes > windowBytes;
+    const wantsPause = state === 'open' && window.bytes > windowBytes;
     if (wantsPause === paused) return;
     paused = wantsPause;
-    if (paused) options.onPause();
-    else options.onResume();
-    watchForStall();
+    if (paused) {
+      options.onPause();
+      watchForStall();
+    } else options.onResume();
   };
 
+  /** Whether somebody who has taken everything waits for a reader that has not. */
+  const isHeldUp = () =>
+    paused && !backing?.usable && readers.some((reader) => reader.offset >= window.endOffset);
+
   const watchForStall = () => {
-    stall?.cancel();
-    stall = undefined;
-    if (!paused || backing?.usable || readers.size < 2) return;
+    if (stall !== undefined || !isHeldUp()) return;
     const atOffset = slowestOffset();
     stall = clock.after(options.stallLimitMs, () => {
-      if (!paused || slowestOffset() !== atOffset || readers.size < 2) return watchForStall();
-      for (const reader of readers) {
-        if (reader.offset !== atOffset) continue;
-        options.onStalledReaderCut?.();
-        reader.cut();
+      stall = undefined;
+      if (isHeldUp() && slowestOffset() === atOffset) {
+        for (const reader of readers.at(atOffset)) {
+          options.onStalledReaderCut?.();
+          reader.cut();
+        }
       }
+      watchForStall();
     });
   };
 
-  const wakeAll = () => {
-    for (const reader of [...readers]) reader.wake();
-  };
-
-  const fromMemory = (offset: number): Buffer | undefined => {
-    // Readers mostly want the newest piece; older ones are found by bisection.
-    let low = 0;
-    let high = pieces.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const piece = pieces[middle];
-      if (!piece) return undefined;
-      if (offset < piece.start) high = middle - 1;
-      else if (offset >= piece.start + piece.bytes.length) low = middle + 1;
-      else return piece.bytes.subarray(offset - piece.start);
-    }
-    return undefined;
+  const finish = (result: 'complete' | 'failed') => {
+    if (state !== 'open') return;
+    state = result;
+    stall?.cancel();
+    for (const reader of readers.all()) reader.wake();
   };
 
   const fromDisk = (offset: number): Buffer | undefined => {
@@ -139,31 +120,32 @@ export function createSpool(options: SpoolOptions): Spool {
     let failed = false;
     let closed = false;
     const leave = () => {
-      if (!readers.delete(reader)) return;
+      if (!readers.remove(reader)) return;
       shrink();
-      options.onReaderGone?.(readers.size);
+      options.onReaderGone?.(readers.count);
     };
     const reader: Reader = {
       offset: start,
       onReadable: null,
       take() {
-        if (failed || closed || reader.offset >= Math.min(end, receivedBytes)) return undefined;
-        const found = fromMemory(reader.offset) ?? fromDisk(reader.offset);
+        if (failed || closed || reader.offset >= Math.min(end, window.endOffset)) return undefined;
+        const found = window.from(reader.offset) ?? fromDisk(reader.offset);
         if (!found || found.length === 0) {
           reader.cut();
           return undefined;
         }
         const piece =
           found.length > end - reader.offset ? found.subarray(0, end - reader.offset) : found;
-        reader.offset += piece.length;
+        readers.advance(reader, piece.length);
         shrink();
         if (reader.state !== 'open') leave();
+        else if (reader.offset >= window.endOffset) watchForStall();
         return piece;
       },
       get state() {
         if (failed) return 'failed';
         if (closed || reader.offset >= end) return 'ended';
-        if (state === 'open' || reader.offset < receivedBytes) return 'open';
+        if (state === 'open' || reader.offset < window.endOffset) return 'open';
         return state === 'complete' ? 'ended' : 'failed';
       },
       wake() {
@@ -187,59 +169,97 @@ export function createSpool(options: SpoolOptions): Spool {
   return {
     append(bytes) {
       if (bytes.length === 0 || state !== 'open') return;
-      pieces.push({ start: receivedBytes, bytes });
-      receivedBytes += bytes.length;
-      retainedBytes += bytes.length;
-      wakeAll();
+      window.push(bytes);
+      for (const reader of readers.all()) reader.wake();
       shrink();
     },
-    end() {
-      if (state !== 'open') return;
-      state = 'complete';
-      stall?.cancel();
-      wakeAll();
-    },
-    fail() {
-      if (state !== 'open') return;
-      state = 'failed';
-      stall?.cancel();
-      wakeAll();
-    },
+    end: () => finish('complete'),
+    fail: () => finish('failed'),
     back(value) {
       backing = value;
     },
     backingProgress() {
+      if (backing && !backing.usable) {
+        // What they would read next was on disk only, and they would hold the others up until they notice.
+        for (const reader of readers.all()) if (reader.offset < window.startOffset) reader.cut();
+      }
       shrink();
+      watchForStall();
     },
     reader(start, end) {
-      const inMemory = start >= firstRetained();
-      const onDisk = backing?.usable === true && backing.committedBytes >= firstRetained();
+      const inMemory = start >= window.startOffset;
+      const onDisk = backing?.usable === true && backing.committedBytes >= window.startOffset;
       if (!inMemory && !onDisk) return undefined;
       const reader = createReader(start, end);
       readers.add(reader);
+      watchForStall();
       return reader;
     },
-    whole() {
-      if (state !== 'complete' || firstRetained() !== 0) return undefined;
-      const only = pieces.length === 1 ? pieces[0] : undefined;
-      return only
-        ? only.bytes
-        : Buffer.concat(
-            pieces.map((piece) => piece.bytes),
-            receivedBytes,
-          );
-    },
+    whole: () => (state === 'complete' && window.startOffset === 0 ? window.joined() : undefined),
     get receivedBytes() {
-      return receivedBytes;
+      return window.endOffset;
     },
     get state() {
       return state;
     },
     get readers() {
-      return readers.size;
+      return readers.count;
     },
     get retainedBytes() {
-      return retainedBytes;
+      return window.bytes;
+    },
+  };
+}
+
+/** The readers of a spool, and where the slowest is. */
+function createReaderSet() {
+  const readers = new Set<Reader>();
+  // Looked for again only when the last of those who were slowest has moved on: readers mostly move in step, and looking
+  // at each move of each would cost their number squared for every piece.
+  let slowestOffset = 0;
+  let slowestCount = 0;
+  const movedFrom = (offset: number) => {
+    if (offset === slowestOffset && slowestCount > 0) slowestCount -= 1;
+  };
+  const lookAgain = () => {
+    slowestOffset = Number.POSITIVE_INFINITY;
+    for (const { offset } of readers) {
+      if (offset > slowestOffset) continue;
+      slowestCount = offset < slowestOffset ? 1 : slowestCount + 1;
+      slowestOffset = offset;
+    }
+  };
+  return {
+    add(reader: Reader) {
+      readers.add(reader);
+      if (slowestCount === 0 || reader.offset > slowestOffset) return;
+      slowestCount = reader.offset < slowestOffset ? 1 : slowestCount + 1;
+      slowestOffset = reader.offset;
+    },
+    /** False: it was not there. */
+    remove(reader: Reader): boolean {
+      if (!readers.delete(reader)) return false;
+      movedFrom(reader.offset);
+      return true;
+    },
+    advance(reader: Reader, bytes: number) {
+      const before = reader.offset;
+      reader.offset += bytes;
+      if (readers.has(reader)) movedFrom(before);
+    },
+    /** Infinity without readers. */
+    slowestOffset(): number {
+      if (slowestCount === 0) lookAgain();
+      return slowestOffset;
+    },
+    all: () => [...readers],
+    at: (offset: number) => [...readers].filter((reader) => reader.offset === offset),
+    some(test: (reader: Reader) => boolean): boolean {
+      for (const reader of readers) if (test(reader)) return true;
+      return false;
+    },
+    get count() {
+      return readers.size;
     },
   };
 }
