@@ -3,7 +3,12 @@
  * used for lookup, for routing to a worker and a shield, for purging, and as the target that is forwarded. So what is
  * cached under a key is what the origin was asked for.
  */
-import { normalisePrefix, normaliseTarget, normaliseUrl } from '../http/target.ts';
+import {
+  normalisePrefix,
+  normaliseTarget,
+  normaliseUrl,
+  type TargetRules,
+} from '../http/target.ts';
 import type { Site } from '../topology/schema.ts';
 
 export interface CacheKey {
@@ -30,21 +35,25 @@ export interface KeySpace {
 
 /** The keys of a set of sites. */
 export function createKeySpace(sites: readonly Site[]): KeySpace {
-  const byHost = new Map(sites.flatMap((site) => site.hosts.map((host) => [host, site] as const)));
+  const byHost = new Map<string, { site: Site; rules: TargetRules }>();
+  for (const site of sites) {
+    const rules = rulesOf(site);
+    for (const host of site.hosts) byHost.set(host, { site, rules });
+  }
   return {
-    siteOf: (host) => byHost.get(host),
+    siteOf: (host) => byHost.get(host)?.site,
     keyOf(scheme, host, target) {
-      const site = byHost.get(host);
-      const pathAndQuery = site && normaliseTarget(target, rulesOf(site));
-      if (!site || pathAndQuery === undefined) return undefined;
+      const found = byHost.get(host);
+      const pathAndQuery = found && normaliseTarget(target, found.rules);
+      if (!found || pathAndQuery === undefined) return undefined;
       const url = host + pathAndQuery;
-      return { site, scheme, host, pathAndQuery, url, text: `${scheme}://${url}` };
+      return { site: found.site, scheme, host, pathAndQuery, url, text: `${scheme}://${url}` };
     },
     normalise: {
       url(text) {
         const plain = normaliseUrl(text);
-        const site = plain && byHost.get(plain.host);
-        const normal = site ? normaliseUrl(text, rulesOf(site)) : plain;
+        const found = plain && byHost.get(plain.host);
+        const normal = found ? normaliseUrl(text, found.rules) : plain;
         return normal && normal.host + normal.pathAndQuery;
       },
       prefix(text) {
@@ -55,7 +64,7 @@ export function createKeySpace(sites: readonly Site[]): KeySpace {
   };
 }
 
-function rulesOf(site: Site) {
+function rulesOf(site: Site): TargetRules {
   const { sort, keep, drop } = site.cache.query;
   return { query: { sort, ...(keep ? { keep } : {}), ...(drop ? { drop } : {}) } };
 }
