@@ -158,7 +158,7 @@ function createShieldHealth({ clock, log }: ShieldsDeps, counts: UpstreamMetrics
   return createPeerHealth({
     clock,
     onChange(shield, isOut) {
-      counts.peerOut('shield', shield, isOut);
+      counts.peerReady('shield', shield, !isOut);
       log.warn({ shield }, isOut ? 'shield is out' : 'shield is back');
     },
   });

@@ -38,7 +38,7 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
   const health = createPeerHealth({
     clock,
     onChange(origin, isOut) {
-      counts.peerOut('origin', origin, isOut);
+      counts.peerReady('origin', origin, !isOut);
       log.warn({ origin }, isOut ? 'origin is out' : 'origin is back');
     },
   });

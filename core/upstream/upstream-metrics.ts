@@ -24,8 +24,8 @@ export interface UpstreamMetrics {
   retryRefused(tier: PeerTier): void;
   queueFull(tier: PeerTier, peer: string): void;
   connected(tier: PeerTier, peer: string): void;
-  /** Whether passive health has the peer out. */
-  peerOut(tier: PeerTier, peer: string, isOut: boolean): void;
+  /** Whether passive health lets requests go to the peer; told when it changes. */
+  peerReady(tier: PeerTier, peer: string, isReady: boolean): void;
 }
 
 const firstByteBuckets = [
@@ -69,9 +69,9 @@ export function createUpstreamMetrics(metrics: Metrics): UpstreamMetrics {
     'Connections begun.',
     ['tier', 'peer'],
   );
-  const outs = metrics.labelledGauge(
-    'breakwater_upstream_peer_out',
-    '1 while passive health keeps requests away from the peer.',
+  const ready = metrics.labelledGauge(
+    'breakwater_upstream_peer_ready',
+    '0 while passive health keeps requests away from the peer, 1 when it is back; absent: never out.',
     ['tier', 'peer'],
   );
   return {
@@ -82,6 +82,6 @@ export function createUpstreamMetrics(metrics: Metrics): UpstreamMetrics {
     retryRefused: (tier) => retriesRefused({ tier }),
     queueFull: (tier, peer) => queueFull({ tier, peer }),
     connected: (tier, peer) => connections({ tier, peer }),
-    peerOut: (tier, peer, isOut) => outs({ tier, peer }, isOut ? 1 : 0),
+    peerReady: (tier, peer, isReady) => ready({ tier, peer }, isReady ? 1 : 0),
   };
 }

@@ -162,20 +162,20 @@ test('three failures in a row put an origin out; after the back-off one trial br
     (arrival) => (isBroken ? lost(arrival) : fine(arrival)),
     fine,
   ]);
-  const isOut = () =>
+  const isReady = () =>
     metricValue(
       metrics,
-      `breakwater_upstream_peer_out{tier="origin",peer="127.0.0.1:${peers[0]?.port}"}`,
+      `breakwater_upstream_peer_ready{tier="origin",peer="127.0.0.1:${peers[0]?.port}"}`,
     );
   assert.equal(await fetchInTurn(10), '1111111111');
   assert.equal(peers[0]?.arrivals.length, 3);
-  assert.equal(await isOut(), 1);
+  assert.equal(await isReady(), 0);
   isBroken = false;
   await clock.advance(999);
   assert.equal(await fetchInTurn(2), '11');
   await clock.advance(1);
   assert.deepEqual([...(await fetchInTurn(4))].sort().join(''), '0011');
-  assert.equal(await isOut(), 0);
+  assert.equal(await isReady(), 1);
 });
 
 test('backups are asked only while no primary is usable', async (t) => {
