@@ -41,7 +41,9 @@ export function createNodePurges(log: Log, writer: WriterHost | undefined): Node
       if (!position || !last) return;
       const next: Position = { identity: position.identity, seq: last.seq, hash: last.hash };
       await writer?.apply(fresh, next);
-      entries.push(...fresh);
+      // A try after a failed one brings the same entries again.
+      const heldSeq = entries.at(-1)?.seq ?? start.seq;
+      entries.push(...fresh.filter((entry) => entry.seq > heldSeq));
       await pool?.publish({ type: 'entries', entries: fresh });
       position = next;
       ({ start, entries } = bounded(start, entries));
