@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { assertNever } from '../core/runtime/deps.ts';
+import { type Changes, changesBetween } from '../core/topology/changes.ts';
 import { dataFolder, nodesOf } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
@@ -16,7 +17,6 @@ import type { AppendAnswer, AppendMessage } from './node-link.ts';
 import { createNodeRegistry, type NodeRegistry } from './node-registry.ts';
 import { describeSelector, maxSelectors, problemOf } from './parse-purge.ts';
 import { createPurges, type Purges } from './purges.ts';
-import { planReload, type Reload } from './reload.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 import { createStartGate, type StartGate } from './start-gate.ts';
 
@@ -30,7 +30,7 @@ export interface Assembly {
   topology(): TopologyWithSecret;
   authenticate(authorization: string | undefined): Caller | undefined;
   /** Reads purge-api's own file again. Throws TopologyError. */
-  reloadSelf(): Reload;
+  reloadSelf(): Changes;
   /** The same, and asks every node to do so. */
   reloadAll(): Promise<ReloadOutcome>;
 }
@@ -73,8 +73,8 @@ export function assemble(context: NodeContext): Assembly {
     },
   );
   const reloadSelf = () => {
-    const plan = planReload(topology, context.loadAgain());
-    topology = plan.topology;
+    const plan = changesBetween(topology, context.loadAgain(), context.node.id);
+    topology = plan.merged;
     authenticate = createTokenAuth(topology.purge.tokens);
     registry.setTopology(topology);
     fanOut.dropUnknown();
@@ -92,7 +92,7 @@ export function assemble(context: NodeContext): Assembly {
     authenticate: (authorization) => authenticate(authorization),
     reloadSelf,
     async reloadAll() {
-      let own: Reload;
+      let own: Changes;
       try {
         own = reloadSelf();
       } catch (error) {

@@ -18,8 +18,14 @@ type Key = keyof TopologyWithSecret;
 
 /** Taken over whole. */
 const swappable: readonly Key[] = ['sites', 'trustedProxies'];
-/** Said to need a restart. */
-const fixed: readonly Key[] = ['network', 'dataDir', 'secret', 'leaseMs', 'limits'];
+/** Read once, when a node starts; with their names in the file. */
+const fixed: readonly [Key, string][] = [
+  ['network', 'network'],
+  ['dataDir', 'dataDir'],
+  ['secret', 'secret'],
+  ['leaseMs', 'lease'],
+  ['limits', 'limits'],
+];
 /** Of a node of our own: what may change while it runs. */
 const swappableOfNode: ReadonlySet<string> = new Set([
   'location',
@@ -39,7 +45,7 @@ export function changesBetween(
   nodeId: string,
 ): Changes {
   const applied: string[] = swappable.filter((key) => differ(running[key], next[key]));
-  const refused: string[] = fixed.filter((key) => differ(running[key], next[key]));
+  const refused = fixed.filter(([key]) => differ(running[key], next[key])).map(([, name]) => name);
   const merged: TopologyWithSecret = { ...running };
   merged.sites = next.sites;
   merged.trustedProxies = next.trustedProxies;
@@ -49,14 +55,25 @@ export function changesBetween(
   merged.pops = pops;
   merged.shields = shields;
   merged.dns = dns;
-  if (differ(running.purge.tokens, next.purge.tokens)) applied.push('purge.tokens');
-  const { tokens: before, ...purgeRunning } = running.purge;
-  const { tokens, ...purgeNext } = next.purge;
-  if (differ(purgeRunning, purgeNext)) refused.push('purge');
-  merged.purge = { ...running.purge, tokens };
+  merged.purge = mergePurge(running, next, applied, refused);
   // The hash tells what file was read; a refused part shows as a mismatch until the restart.
   merged.hash = refused.length === 0 ? next.hash : running.hash;
   return { merged, applied, refused };
+}
+
+/** Tokens follow the file; where purge-api listens and what its journal is, does not. */
+function mergePurge(
+  running: Topology,
+  next: Topology,
+  applied: string[],
+  refused: string[],
+): Topology['purge'] {
+  const { tokens } = next.purge;
+  if (differ(running.purge.tokens, tokens)) applied.push('purge.tokens');
+  for (const key of ['id', 'listen', 'reach', 'admin', 'journal'] as const) {
+    if (differ(running.purge[key], next.purge[key])) refused.push(`purge.${key}`);
+  }
+  return { ...running.purge, tokens };
 }
 
 /** Other nodes are taken as the file says now; of the node itself only what can change while it runs. */
