@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { startNetwork } from '../support/network/network.ts';
 import { counted, createGate, page } from '../support/network/origin.ts';
-import { until } from '../support/network/until.ts';
+import { pause, until } from '../support/network/until.ts';
 
 const pops = ['par', 'nyc', 'tyo'];
 const network = await startNetwork({ pops: pops.map((id) => ({ id, shield: ['eu'] })) });
@@ -129,16 +129,23 @@ test('variants that are asked for at once are one request each', async () => {
 });
 
 test('what may not be shared is fetched for each, and nobody waits for the other', async () => {
-  const gate = createGate();
+  let gate = createGate();
+  gate.open();
   const answer = counted('mine', { 'cache-control': 'private' });
   origin.on('/mine', async (request, response) => {
-    if (request.hit > 1) await gate.opened;
+    // Slow enough that requests which come together travel on connections of their own, to all workers.
+    await pause(20);
+    await gate.opened;
     await answer(request, response);
   });
-  await network.get('par', '/mine');
-  const requests = Array.from({ length: 20 }, () => network.get('par', '/mine'));
+  const together = () => Array.from({ length: 20 }, () => network.get('par', '/mine'));
+  // Each worker of both tiers learns once that this may not be shared.
+  for (let round = 0; round < 3; round += 1) await Promise.all(together());
+  gate = createGate();
+  const before = origin.hits('/mine');
+  const requests = together();
   // All of them are at the origin together, though it answers none.
-  await until('all have reached the origin', () => origin.hits('/mine') === 21);
+  await until('all have reached the origin', () => origin.hits('/mine') === before + 20);
   gate.open();
   const texts = (await Promise.all(requests)).map(({ text }) => text);
   assert.equal(new Set(texts).size, 20, 'each has a response of its own');
