@@ -1,17 +1,18 @@
 /**
- * The admin listener of a caching node: health, readiness, metrics, and `PURGE`. For operators and Prometheus, never public.
+ * The admin listener of a caching node: health, readiness, metrics, `explain`, and `PURGE`. For operators and Prometheus, never public.
  */
 
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import type { KeySpace } from '../cache/key.ts';
 import type { AppendOutcome } from '../purge/append-requests.ts';
 import type { Selector } from '../purge/command.ts';
 import { type HostPort, parseHostPort } from '../runtime/addresses.ts';
 import { type MetricsSnapshot, metricsContentType } from '../runtime/metrics.ts';
 import type { NodeContext } from '../topology/run-node.ts';
+import type { NodeExplained } from './explain-node.ts';
 import type { NodeHealth } from './node-health.ts';
 
 export interface AdminPlan {
@@ -21,6 +22,7 @@ export interface AdminPlan {
   metrics: () => Promise<MetricsSnapshot[]>;
   append: (selectors: Selector[], soft: boolean) => Promise<AppendOutcome>;
   keySpace: () => KeySpace;
+  explain: (question: unknown) => Promise<NodeExplained>;
 }
 
 export interface Admin {
@@ -40,6 +42,7 @@ export async function startAdmin(context: NodeContext, plan: AdminPlan): Promise
     const text = await context.metrics.text(await plan.metrics());
     return c.body(text, 200, { 'Content-Type': metricsContentType });
   });
+  app.get('/explain', (c) => explain(plan, c));
   app.on('PURGE', '*', async (c) => {
     const host = c.req.header('host')?.replace(/:\d+$/, '') ?? '';
     if (!plan.keySpace().siteOf(host.toLowerCase())) {
@@ -59,7 +62,7 @@ export async function startAdmin(context: NodeContext, plan: AdminPlan): Promise
     return c.json({ id: outcome.id, seq: outcome.seq, status: 'pending' }, 202);
   });
   app.notFound((c) => {
-    const detail = 'this listener has /healthz, /readyz, /metrics and PURGE';
+    const detail = 'this listener has /healthz, /readyz, /metrics, /explain and PURGE';
     return c.json({ status: 404, title: 'Not found', detail }, 404);
   });
   const server = createServer(getRequestListener(app.fetch));
@@ -75,6 +78,22 @@ export async function startAdmin(context: NodeContext, plan: AdminPlan): Promise
         server.closeAllConnections();
       }),
   };
+}
+
+/** `?url=URL`, and `header=Name: value` as often as wanted. */
+async function explain(plan: AdminPlan, c: Context): Promise<Response> {
+  const headers = (c.req.queries('header') ?? []).map((field) => {
+    const colon = field.indexOf(':');
+    // Without a colon the name is empty, and refused.
+    return [field.slice(0, Math.max(0, colon)).trim(), field.slice(colon + 1).trim()];
+  });
+  const explained = await plan.explain({
+    url: c.req.query('url') ?? '',
+    headers: Object.fromEntries(headers),
+  });
+  if (explained.ok) return c.json(explained.explanation);
+  const title = 'The question is not understood';
+  return c.json({ status: 400, title, detail: explained.problem }, 400);
 }
 
 function bind(server: Server, { host, port }: HostPort): Promise<HostPort> {

@@ -7,7 +7,7 @@
 import path from 'node:path';
 import type { DiskReport } from '../cache/disk-messages.ts';
 import { createKeySpace } from '../cache/key.ts';
-import { createSubscriber, type Subscriber } from '../purge/subscriber.ts';
+import { createSubscriber, type Subscriber, type SubscriberOptions } from '../purge/subscriber.ts';
 import { formatHostPort, type HostPort } from '../runtime/addresses.ts';
 import { endProcess } from '../runtime/environment.ts';
 import { lockFolder } from '../runtime/folder-lock.ts';
@@ -18,6 +18,7 @@ import type { NodeContext } from '../topology/run-node.ts';
 import type { Pop, Shield } from '../topology/schema.ts';
 import { type Admin, startAdmin } from './admin.ts';
 import { chooseAddress, hostPorts, workerCount } from './binding.ts';
+import { createNodeExplainer, type NodeExplained } from './explain-node.ts';
 import { createNodeHealth, type NodeHealth } from './node-health.ts';
 import { createNodePurges, type NodePurges } from './node-purges.ts';
 import { type SharedState, sharedState } from './shared-state.ts';
@@ -64,8 +65,9 @@ export async function startCacheNode(context: NodeContext, plan: CacheNodePlan):
   purges.attach(pool);
   const port = await pool.start();
   const reload = createReload(node, pool, writer);
-  subscriber = follow(node, purges, reload);
-  const admin = await openAdmin(node, pool, writer, subscriber);
+  const explain = createExplainer(node, pool, purges, () => subscriber);
+  subscriber = follow(node, purges, answering(reload, explain));
+  const admin = await openAdmin(node, { pool, writer, subscriber, explain });
   const bound = {
     listen: formatHostPort({ host: listen.host, port }),
     admin: formatHostPort(admin.address),
@@ -198,7 +200,45 @@ function createReload(
   };
 }
 
-function follow(node: Node, purges: NodePurges, reload: () => Promise<Reloaded>): Subscriber {
+type Explain = (question: unknown) => Promise<NodeExplained>;
+
+function createExplainer(
+  node: Node,
+  pool: WorkerPool,
+  purges: NodePurges,
+  subscriber: () => Subscriber | undefined,
+): Explain {
+  const { context, plan, workers } = node;
+  return createNodeExplainer({
+    clock: context.clock,
+    node: { id: plan.config.id, role: plan.role, workers },
+    keySpace: () => createKeySpace(node.topology.sites),
+    pool,
+    position: purges.position,
+    head: () => subscriber()?.head(),
+    isConnected: () => subscriber()?.isConnected() === true,
+  });
+}
+
+/** What purge-api may ask of this node over the stream. */
+function answering(
+  reload: () => Promise<Reloaded>,
+  explain: Explain,
+): SubscriberOptions['onRequest'] {
+  return async (what, body) => {
+    if (what === 'reload') return reload();
+    if (what !== 'explain') throw new Error(`"${what}" is not answered by this node`);
+    const explained = await explain(body);
+    if (explained.ok) return explained.explanation;
+    throw new Error(explained.problem);
+  };
+}
+
+function follow(
+  node: Node,
+  purges: NodePurges,
+  onRequest: SubscriberOptions['onRequest'],
+): Subscriber {
   const { context, plan } = node;
   return createSubscriber(context, {
     topology: context.topology,
@@ -210,19 +250,20 @@ function follow(node: Node, purges: NodePurges, reload: () => Promise<Reloaded>)
     reset: purges.reset,
     health: node.health.now,
     topologyHash: () => node.topology.hash,
-    onRequest: (what) =>
-      what === 'reload'
-        ? reload()
-        : Promise.reject(new Error(`"${what}" is not answered by this node`)),
+    onRequest,
   });
 }
 
 function openAdmin(
   node: Node,
-  pool: WorkerPool,
-  writer: WriterHost | undefined,
-  subscriber: Subscriber,
+  parts: {
+    pool: WorkerPool;
+    writer: WriterHost | undefined;
+    subscriber: Subscriber;
+    explain: Explain;
+  },
 ): Promise<Admin> {
+  const { pool, writer, subscriber, explain } = parts;
   return startAdmin(node.context, {
     node: node.plan.config,
     health: node.health,
@@ -232,6 +273,7 @@ function openAdmin(
     },
     append: (selectors, soft) => subscriber.append({ soft, scope: ['*'], selectors }),
     keySpace: () => createKeySpace(node.topology.sites),
+    explain,
   });
 }
 

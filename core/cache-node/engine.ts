@@ -7,6 +7,7 @@ import { createAccessLog } from '../cache/access-log.ts';
 import { createCoalescer } from '../cache/coalesce.ts';
 import type { DiskTier } from '../cache/disk-tier.ts';
 import type { CacheRequest } from '../cache/exchange.ts';
+import { explain, type ImaginedRequest, type WorkerExplanation } from '../cache/explain.ts';
 import type { FlightDeps } from '../cache/flight.ts';
 import type { HandleDeps } from '../cache/handle.ts';
 import type { KeySpace } from '../cache/key.ts';
@@ -46,6 +47,8 @@ export interface Engine {
   /** The port that this worker has bound: Host may name it. */
   listensOn(port: number): void;
   stats(): WorkerStats;
+  /** Says what would be done and why; does nothing of it. */
+  explain(request: ImaginedRequest): WorkerExplanation;
 }
 
 /** Bodies up to this size are kept in memory whole, if a sixteenth of the worker's budget allows. */
@@ -121,6 +124,11 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       flights: coalescer.flights,
       flightBytes: flights.memoryInUse.bytes,
     }),
+    explain: (request) =>
+      explain(
+        { nodeId: start.nodeId, memory: store.memory, disk, index: purges.index, coalescer },
+        request,
+      ),
   };
 }
 

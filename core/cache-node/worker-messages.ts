@@ -1,5 +1,6 @@
 /** What travels between the main thread of a caching node and its workers, beside purges (their own port) and the mesh. */
 import type { MessagePort } from 'node:worker_threads';
+import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
 import type { HostPort } from '../runtime/addresses.ts';
 import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
@@ -39,6 +40,7 @@ export type ToWorker =
   | { type: 'sync' }
   | { type: 'topology'; topology: TopologyWithSecret }
   | { type: 'snapshot'; call: number }
+  | { type: 'explain'; call: number; request: ImaginedRequest }
   | {
       type: 'purge-appended';
       call: number;
@@ -53,6 +55,7 @@ export type FromWorker =
   | { type: 'listening'; port: number }
   | { type: 'applied'; generation: number }
   | { type: 'snapshot'; call: number; metrics: MetricsSnapshot; stats: WorkerStats }
+  | { type: 'explained'; call: number; explanation: WorkerExplanation }
   /** RFC 9111 §4.4 is done by the workers; this is a `PURGE` on the public listener. */
   | { type: 'purge'; call: number; url: string; soft: boolean; token: string }
   | { type: 'drained' };

@@ -6,11 +6,13 @@
  * starts from the change, so it counts as well.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
 import { type Clock, every } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics, MetricsSnapshot } from '../runtime/metrics.ts';
 import type { FeedChange, FeedMessage, FeedStart } from './purge-feed.ts';
 import type { SharedState } from './shared-state.ts';
+import { createWorkerCalls } from './worker-calls.ts';
 import type { FromWorker, ToWorker, WorkerStart, WorkerStats } from './worker-messages.ts';
 
 export interface WorkerPool {
@@ -20,6 +22,8 @@ export interface WorkerPool {
   publish(change: FeedChange): Promise<void>;
   broadcast(message: ToWorker): void;
   snapshots(): Promise<{ metrics: MetricsSnapshot; stats: WorkerStats }[]>;
+  /** What each worker says of a request that nobody has sent; those that do not answer in time are left out. */
+  explain(request: ImaginedRequest): Promise<{ worker: number; explanation: WorkerExplanation }[]>;
   drain(limitMs: number): Promise<void>;
   readonly running: number;
 }
@@ -51,7 +55,7 @@ export interface WorkerPoolOptions {
 const silentMs = 2000;
 const checkMs = 500;
 const restartMs = 200;
-const snapshotLimitMs = 1000;
+const answerLimitMs = 1000;
 
 interface Member {
   worker: Worker;
@@ -68,10 +72,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { clock, log, shared, count } = options;
   const members = new Map<number, Member>();
   const waiters = new Set<() => void>();
-  const snapshotCalls = new Map<
-    number,
-    (message: Extract<FromWorker, { type: 'snapshot' }>) => void
-  >();
+  const calls = createWorkerCalls(clock);
   const countReplaced = options.metrics.counter(
     'breakwater_node_workers_replaced_total',
     'Worker threads that were replaced, by reason.',
@@ -79,7 +80,6 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   );
   let generation = 0;
   let boundPort: number | undefined;
-  let nextCall = 0;
   let isDraining = false;
   const settle = () => {
     for (const check of [...waiters]) check();
@@ -156,7 +156,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         settle();
         break;
       case 'snapshot':
-        snapshotCalls.get(message.call)?.(message);
+      case 'explained':
+        calls.settle(message);
         break;
       case 'purge':
         options.onPurge(message, (reply) => member.worker.postMessage(reply));
@@ -229,21 +230,22 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     },
     broadcast: send,
     async snapshots() {
-      const asked = [...members.values()].map(({ worker }) => {
-        nextCall += 1;
-        const call = nextCall;
-        const { promise, resolve } = Promise.withResolvers<
-          { metrics: MetricsSnapshot; stats: WorkerStats } | undefined
-        >();
-        const limit = clock.after(snapshotLimitMs, () => resolve(undefined));
-        snapshotCalls.set(call, ({ metrics, stats }) => {
-          limit.cancel();
-          resolve({ metrics, stats });
-        });
-        worker.postMessage({ type: 'snapshot', call } satisfies ToWorker);
-        return promise.finally(() => snapshotCalls.delete(call));
+      const replies = [...members.values()].map(async ({ worker }) => {
+        const question = (call: number): ToWorker => ({ type: 'snapshot', call });
+        const reply = await calls.ask(worker, question, answerLimitMs);
+        return reply?.type === 'snapshot' ? [{ metrics: reply.metrics, stats: reply.stats }] : [];
       });
-      return (await Promise.all(asked)).filter((answer) => answer !== undefined);
+      return (await Promise.all(replies)).flat();
+    },
+    async explain(request) {
+      const replies = [...members].map(async ([index, { worker }]) => {
+        const question = (call: number): ToWorker => ({ type: 'explain', call, request });
+        const reply = await calls.ask(worker, question, answerLimitMs);
+        return reply?.type === 'explained'
+          ? [{ worker: index, explanation: reply.explanation }]
+          : [];
+      });
+      return (await Promise.all(replies)).flat().sort((a, b) => a.worker - b.worker);
     },
     async drain(limitMs) {
       isDraining = true;

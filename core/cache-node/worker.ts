@@ -120,6 +120,14 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
           tell({ type: 'snapshot', call: message.call, metrics: snapshot, stats: engine.stats() });
         });
         break;
+      case 'explain':
+        purges.sync();
+        tell({
+          type: 'explained',
+          call: message.call,
+          explanation: engine.explain(message.request),
+        });
+        break;
       case 'purge-appended':
         publicPurge.settle(message);
         break;

@@ -37,6 +37,8 @@ export interface Coalescer {
   join(request: CacheRequest, options: JoinOptions): Promise<Joined | undefined>;
   /** Why the key's response was not storable a moment ago; undefined: nothing is known. */
   hitForMiss(key: string): NotStored | undefined;
+  /** The same with how long it will be remembered, in seconds; it does not count as a use. */
+  recall(key: string): { why: NotStored; leftSeconds: number } | undefined;
   /** Forbids flights of these keys to store, and newcomers to join them. */
   invalidate(keys: readonly string[]): void;
   readonly flights: number;
@@ -124,6 +126,11 @@ export function createCoalescer(
       const known = misses.get(key);
       if (!known || known.untilMs < deps.clock.monotonicMs()) return undefined;
       return known.why;
+    },
+    recall(key) {
+      const known = misses.peek(key);
+      const leftMs = (known?.untilMs ?? 0) - deps.clock.monotonicMs();
+      return known && leftMs >= 0 ? { why: known.why, leftSeconds: leftMs / 1000 } : undefined;
     },
     invalidate(keys) {
       for (const key of keys) {

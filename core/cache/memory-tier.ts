@@ -10,6 +10,8 @@ import type { StoredResponse } from './entry.ts';
 export interface MemoryTier {
   /** The newest response whose variant the request selects; `varies` when the URL is known but no variant fits. */
   find(key: string, requestHeaders: RawHeaders): { found?: StoredResponse; varies: boolean };
+  /** All variants of a URL, newest first; it does not count as a use. */
+  peek(key: string): readonly StoredResponse[];
   /** Adds a response, replacing its variant; false when it is larger than the tier takes. */
   put(entry: StoredResponse, maxVariants: number): boolean;
   /** Takes exactly this response out (it was found purged or damaged). */
@@ -42,6 +44,7 @@ export function createMemoryTier(options: {
       const found = selectVariant(variants, requestHeaders);
       return found ? { found, varies: false } : { varies: true };
     },
+    peek: (key) => lru.peek(key) ?? [],
     put(entry, maxVariants) {
       if (entry.memoryBytes > options.budgetBytes / 2) return false;
       const others = (lru.peek(entry.key) ?? []).filter((other) => other.variant !== entry.variant);
