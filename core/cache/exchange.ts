@@ -49,8 +49,32 @@ export interface FetchReport {
   responseTimeMs: number;
 }
 
-/** `unlabelled`: a tier behind us answered under an older or unknown position (DESIGN section 4). */
-export type NotStored = NoStoreReason | 'unlabelled' | 'too-large';
+/** Why a response is not stored: what HTTP says, and what this cache adds. */
+export type NotStored =
+  | NoStoreReason
+  /** A tier behind us answered under an older or unknown position (DESIGN section 4). */
+  | 'unlabelled'
+  /** Larger than one object may be. */
+  | 'too-large'
+  /** More or longer tags than are kept: a purge by one that is not would miss it. */
+  | 'too-many-tags';
+
+/** These lie in the request or on its way: the next request of the same URL may fare better. */
+export const reasonsOfRequest: ReadonlySet<NotStored> = new Set([
+  'method',
+  'request-no-store',
+  'authorization',
+  'unlabelled',
+]);
+
+/** These say that no copy may be kept, so one that is kept from before has to go as well. */
+export const reasonsAgainstCopies: ReadonlySet<NotStored> = new Set([
+  'no-store',
+  'private',
+  'must-understand-unknown-status',
+  'vary-star',
+  'too-many-tags',
+]);
 
 /** What a flight's source comes to. */
 export type SourceResult =

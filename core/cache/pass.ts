@@ -14,8 +14,9 @@ import type { BodyReader } from './body-reader.ts';
 import type { Disposition } from './decide.ts';
 import { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
-import { fetchPassing, reportOf } from './fetch.ts';
+import { fetchPassing } from './fetch.ts';
 import type { HandleDeps } from './handle.ts';
+import { reportOf } from './receive.ts';
 import { createSpool } from './spool.ts';
 
 export type Passed =
