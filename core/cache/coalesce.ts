@@ -12,8 +12,9 @@ import type { PurgeIndex } from '../purge/index.ts';
 import type { Clock } from '../runtime/deps.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { cleanThrough } from './clean-through.ts';
-import type { CacheRequest, NotStored } from './exchange.ts';
+import { abortedFailure, type CacheRequest, type NotStored, reasonsOfRequest } from './exchange.ts';
 import type { Flight, FlightHead } from './flight.ts';
+import { createRefreshGate, type RefreshGate } from './refresh-gate.ts';
 
 export interface Joined {
   flight: Flight;
@@ -30,6 +31,8 @@ export interface JoinOptions {
   /** Only a flight that begins now will do (the client forces a revalidation). */
   fresh: boolean;
   start: (onSettled: (flight: Flight) => void) => Flight;
+  /** Aborted when whoever asks is gone: it then waits for nothing more. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Coalescer {
@@ -41,6 +44,8 @@ export interface Coalescer {
   recall(key: string): { why: NotStored; leftSeconds: number } | undefined;
   /** Forbids flights of these keys to store, and newcomers to join them. */
   invalidate(keys: readonly string[]): void;
+  readonly refreshes: RefreshGate;
+  /** Flights that have not settled, those that fly alone included. */
   readonly flights: number;
 }
 
@@ -49,20 +54,15 @@ const maxAttempts = 4;
 const hitForMissMs = 120_000;
 const rememberedKeys = 10_000;
 
-/** What says something about the request and not about the response is not remembered. */
-const ofTheRequest: ReadonlySet<NotStored> = new Set([
-  'method',
-  'request-no-store',
-  'authorization',
-  'unlabelled',
-]);
-
 /** Creates the coalescer of a worker. */
 export function createCoalescer(
   deps: { clock: Clock; metrics: Metrics; purges: { readonly index: PurgeIndex } },
   limits: { maxWaiters: number },
 ): Coalescer {
+  /** Flights that can be joined, by name. */
   const flights = new Map<string, Flight>();
+  /** All that have not settled, with their keys: those that fly alone may not store what was invalidated either. */
+  const underWay = new Map<Flight, string>();
   // By key: the Vary fields seen last, so that different variants fly side by side.
   const varyHints = new LRUCache<string, readonly string[]>({ max: rememberedKeys });
   const misses = new LRUCache<string, { why: NotStored; untilMs: number }>({ max: rememberedKeys });
@@ -71,60 +71,79 @@ export function createCoalescer(
     'Requests that waited for the flight of another one, by what became of the wait.',
     ['outcome'],
   );
+  const countUnstored = deps.metrics.counter(
+    'breakwater_cache_unstored_responses_total',
+    'Responses from upstream that were not stored, by reason.',
+    ['reason'],
+  );
 
   const remember = (request: CacheRequest, head: FlightHead) => {
     if (head.kind !== 'streaming') return;
     const { text } = request.key;
     if (head.entry.varyFields.length > 0) varyHints.set(text, head.entry.varyFields);
-    if (head.notStored === null) misses.delete(text);
-    else if (!ofTheRequest.has(head.notStored)) {
-      misses.set(text, { why: head.notStored, untilMs: deps.clock.monotonicMs() + hitForMissMs });
+    if (head.notStored === null) {
+      misses.delete(text);
+      return;
     }
+    countUnstored({ reason: head.notStored });
+    // A failure that is shared is none of the URL's: whoever comes next waits with the others again.
+    if (head.shareable || reasonsOfRequest.has(head.notStored)) return;
+    misses.set(text, { why: head.notStored, untilMs: deps.clock.monotonicMs() + hitForMissMs });
   };
 
   const launch = (request: CacheRequest, name: string | undefined, start: JoinOptions['start']) => {
+    let listedAs = name;
     const flight = start((settled) => {
-      if (name !== undefined && flights.get(name) === settled) flights.delete(name);
+      underWay.delete(settled);
+      if (listedAs !== undefined && flights.get(listedAs) === settled) flights.delete(listedAs);
     });
-    if (name !== undefined) flights.set(name, flight);
+    underWay.set(flight, request.key.text);
+    if (listedAs !== undefined) flights.set(listedAs, flight);
     // Before any waiter looks at the head, so that those who leave go to the right flight.
-    void flight.head.then((head) => remember(request, head));
+    void flight.head.then((head) => {
+      remember(request, head);
+      if (listedAs === undefined || flights.get(listedAs) !== flight) return;
+      // Now it is known which requests it is for: those who come from here on look under this name.
+      flights.delete(listedAs);
+      listedAs = flightName(request, varyHints.get(request.key.text));
+      if (!flights.has(listedAs)) flights.set(listedAs, flight);
+    });
     return flight;
-  };
-
-  const board = async (flight: Flight, collapsed: boolean): Promise<Joined> => {
-    const leave = flight.join();
-    return { flight, head: await flight.head, collapsed, leave };
   };
 
   return {
     async join(request, options) {
-      if (options.alone) return board(launch(request, undefined, options.start), false);
+      const { alone, fresh, signal, start } = options;
+      if (alone) return board(launch(request, undefined, start), false, signal);
       const began = deps.clock.monotonicMs();
       const cursor = deps.purges.index.cursor;
       for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
         const name = flightName(request, varyHints.get(request.key.text));
         const known = flights.get(name);
-        if (!known || (options.fresh && known.startedAtMs < began)) {
-          return board(launch(request, name, options.start), false);
+        if (!known || (fresh && known.startedAtMs < began)) {
+          return board(launch(request, name, start), false, signal);
         }
         if (known.interested >= limits.maxWaiters) {
           countCollapsed({ outcome: 'refused' });
           return undefined;
         }
-        const joined = await board(known, true);
+        const joined = await board(known, true, signal);
+        if (signal?.aborted)
+          return { ...joined, head: { kind: 'failed', failure: abortedFailure } };
         const outcome = stays(request, joined, cursor, deps.purges.index);
         countCollapsed({ outcome });
         if (outcome === 'joined') return joined;
         joined.leave();
         if (outcome === 'unshareable') break;
-        if (outcome === 'purged' && flights.get(name) === known) flights.delete(name);
+        // The first who leaves for such a reason makes room for a flight that the others then join.
+        const isOfNoUse = outcome === 'purged' || outcome === 'too-late';
+        if (isOfNoUse && flights.get(name) === known) flights.delete(name);
       }
-      return board(launch(request, undefined, options.start), false);
+      return board(launch(request, undefined, start), false, signal);
     },
     hitForMiss(key) {
       const known = misses.get(key);
-      if (!known || known.untilMs < deps.clock.monotonicMs()) return undefined;
+      if (!known || known.untilMs <= deps.clock.monotonicMs()) return undefined;
       return known.why;
     },
     recall(key) {
@@ -133,17 +152,29 @@ export function createCoalescer(
       return known && leftMs >= 0 ? { why: known.why, leftSeconds: leftMs / 1000 } : undefined;
     },
     invalidate(keys) {
-      for (const key of keys) {
-        varyHints.delete(key);
-        for (const [name, flight] of flights) {
-          if (name === key || name.startsWith(`${key}\n`)) flight.forbidStoring();
-        }
-      }
+      const named = new Set(keys);
+      for (const key of keys) varyHints.delete(key);
+      for (const [flight, key] of underWay) if (named.has(key)) flight.forbidStoring();
     },
+    refreshes: createRefreshGate(deps),
     get flights() {
-      return flights.size;
+      return underWay.size;
     },
   };
+}
+
+/** Waits for the head; a reader that goes while it waits is not counted any more. */
+async function board(
+  flight: Flight,
+  collapsed: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Joined> {
+  const leave = flight.join();
+  if (signal?.aborted) leave();
+  else signal?.addEventListener('abort', leave, { once: true });
+  const head = await flight.head;
+  signal?.removeEventListener('abort', leave);
+  return { flight, head, collapsed, leave };
 }
 
 type JoinOutcome = 'joined' | 'unshareable' | 'other-variant' | 'purged' | 'aborted' | 'too-late';
@@ -160,23 +191,20 @@ function stays(
   if (head.kind === 'streaming' && !head.shareable) return 'unshareable';
   const { entry } = head;
   if (variantKey(entry.varyFields, request.headers) !== entry.variant) return 'other-variant';
-  if (!request.unreached && wasPurged(head, flight, cursor, index)) return 'purged';
-  if (head.kind === 'ready') return 'joined';
-  const probe = flight.read(0, Number.POSITIVE_INFINITY);
-  probe?.close();
-  return probe ? 'joined' : 'too-late';
+  if (!request.unreached && wasPurged(head, cursor, index)) return 'purged';
+  return head.kind === 'ready' || flight.hasBeginning() ? 'joined' : 'too-late';
 }
 
 /** Whether a purge that the reader must respect lies above the position that the response is valid for. */
 function wasPurged(
   head: Exclude<FlightHead, { kind: 'failed' }>,
-  flight: Flight,
   cursor: Position,
   index: PurgeIndex,
 ): boolean {
-  if (flight.epoch.identity !== cursor.identity) return true;
-  if (cursor.seq <= head.entry.labelSeq) return false;
-  const { kind } = cleanThrough(head.entry, index);
+  const { entry } = head;
+  if (entry.identity !== cursor.identity) return true;
+  if (cursor.seq <= entry.labelSeq) return false;
+  const { kind } = cleanThrough(entry, index);
   // What another worker has judged to be usable although stale comes marked as such.
   const isMarked = head.decided?.disposition.kind === 'stale';
   return kind === 'hard' || (kind === 'soft' && !isMarked);

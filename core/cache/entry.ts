@@ -61,8 +61,6 @@ export class StoredResponse implements StoredResponseInit {
   body: Buffer | null;
   /** The row of the disk tier; null: not (yet) on disk. */
   rowId: number | null;
-  /** A background refresh is under way until this time. */
-  refreshingUntilMs = 0;
 
   constructor(init: StoredResponseInit, body: Buffer | null, rowId: number | null) {
     this.key = init.key;

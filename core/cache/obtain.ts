@@ -5,6 +5,8 @@
  * Invariant: purges are taken note of before the lookup, so the read sees everything that was acknowledged before it began.
  */
 
+import { noDirectives } from '../http/cache-control.ts';
+import { first } from '../http/headers.ts';
 import type { Position } from '../purge/command.ts';
 import { assertNever, type Clock } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
@@ -69,6 +71,8 @@ export interface ObtainOptions {
   mayAskPeers: boolean;
   /** What is stored turned out to be unreadable: fetch. */
   distrustsStore?: boolean;
+  /** Aborted when whoever asks is gone. Asked for only when something is fetched: a hit needs none. */
+  goneSignal?: () => AbortSignal;
 }
 
 const overload: Failure = {
@@ -77,10 +81,6 @@ const overload: Failure = {
   retryable: false,
   cause: 'too many requests wait for the same response',
 };
-
-/** A background refresh that has not come back after so long may be tried again. */
-const refreshLimitMs = 30_000;
-const refreshRetryMs = 1000;
 
 /** Answers a request. Synchronous when nothing has to be fetched. */
 export function obtain(
@@ -99,7 +99,8 @@ export function obtain(
     stored: usable.stored,
     missReason: usable.missReason,
     cleanliness: usable.cleanliness,
-    isHitForMiss: deps.coalescer.hitForMiss(request.key.text) !== undefined,
+    isHitForMiss:
+      usable.stored === undefined && deps.coalescer.hitForMiss(request.key.text) !== undefined,
     isRefresh: request.isRefresh,
     nowMs: request.startedAtMs,
   });
@@ -145,9 +146,15 @@ async function fromUpstream(
     alone: fliesAlone(request, disposition),
     fresh: disposition.kind === 'revalidate' && disposition.fwd === 'request',
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
+    signal: options.goneSignal?.(),
   });
-  if (!joined) return { kind: 'failed', failure: overload, disposition, collapsed: false };
-  const instead = staleInstead(request, lookup, joined);
+  if (!joined) {
+    const refused = { kind: 'failed', failure: overload } as const;
+    return (
+      staleInstead(request, lookup, refused, false) ?? { ...refused, disposition, collapsed: false }
+    );
+  }
+  const instead = staleInstead(request, lookup, joined.head, joined.collapsed);
   if (instead) {
     joined.leave();
     return instead;
@@ -159,7 +166,7 @@ async function fromUpstream(
 function fliesAlone(request: CacheRequest, disposition: Disposition): boolean {
   if (disposition.kind === 'miss' && disposition.detail === 'hit-for-miss') return true;
   if (request.method !== 'GET') return true;
-  return request.headers.some((text, i) => i % 2 === 0 && text.toLowerCase() === 'authorization');
+  return first(request.headers, 'authorization') !== undefined;
 }
 
 function launch(
@@ -199,7 +206,8 @@ function isLostWorker(result: SourceResult): boolean {
 function staleInstead(
   request: CacheRequest,
   { stored, cleanliness }: Lookup,
-  { head, collapsed }: Joined,
+  head: FlightHead,
+  collapsed: boolean,
 ): Answer | undefined {
   const failed =
     head.kind === 'failed' ||
@@ -260,36 +268,43 @@ function refresh(
   deps: ObtainDeps,
   request: CacheRequest,
   stored: StoredResponse | undefined,
-  options: ObtainOptions,
+  { mayAskPeers }: ObtainOptions,
 ): void {
-  if (!stored || stored.refreshingUntilMs > request.startedAtMs) return;
-  stored.refreshingUntilMs = request.startedAtMs + refreshLimitMs;
+  const { refreshes } = deps.coalescer;
+  if (!stored || !refreshes.claim(stored)) return;
   deps.onRefresh('started');
-  const answer = obtain(deps, { ...request, method: 'GET', isRefresh: true }, options);
+  // What this client asks of its own answer is none of the refresh's business, nor does it end with the client.
+  const own = { method: 'GET', directives: noDirectives, isRefresh: true };
+  const answer = obtain(deps, { ...request, ...own }, { mayAskPeers });
   void Promise.resolve(answer).then((got) => {
-    if (got.kind === 'streaming') drain(got);
-    else if (got.kind === 'failed') deps.onRefresh('failed');
-    // What failed is tried again by a later request, not at once by each of many.
-    stored.refreshingUntilMs = deps.clock.nowMs() + refreshRetryMs;
+    if (got.kind === 'streaming') drain(got, () => refreshes.release(stored));
+    else refreshes.release(stored);
+    if (got.kind === 'failed' || isUpstreamError(got)) deps.onRefresh('failed');
   });
 }
 
+function isUpstreamError(answer: Answer): boolean {
+  if (answer.kind === 'streaming') return answer.entry.status >= 500;
+  return answer.kind === 'stored' && answer.disposition.kind === 'stale';
+}
+
 /** Reads a body that only the stores want. */
-function drain({ flight, leave }: Extract<Answer, { kind: 'streaming' }>): void {
+function drain(
+  { flight, leave }: Extract<Answer, { kind: 'streaming' }>,
+  onDone: () => void,
+): void {
   const reader = flight.read(0, Number.POSITIVE_INFINITY);
-  if (!reader) {
-    leave();
-    return;
-  }
   const pump = () => {
-    while (reader.take()) {
+    while (reader?.take()) {
       // Nothing to do with the piece: taking it moves the window on.
     }
-    if (reader.state === 'open') reader.onReadable = pump;
-    else {
-      reader.close();
-      leave();
+    if (reader?.state === 'open') {
+      reader.onReadable = pump;
+      return;
     }
+    reader?.close();
+    leave();
+    onDone();
   };
   pump();
 }
