@@ -28,6 +28,7 @@ type Variants = StoredResponse[];
 export function createMemoryTier(options: {
   budgetBytes: number;
   onEvict?: () => void;
+  /** A variant left because its URL had too many, by number or by bytes. */
   onVariantCap?: () => void;
 }): MemoryTier {
   const lru = new LRUCache<string, Variants>({
@@ -37,6 +38,8 @@ export function createMemoryTier(options: {
       if (reason === 'evict') options.onEvict?.();
     },
   });
+  /** What one URL may take with all its variants: nothing may push out everything else. */
+  const largestBytes = options.budgetBytes / 2;
   return {
     find(key, requestHeaders) {
       const variants = lru.get(key);
@@ -46,14 +49,20 @@ export function createMemoryTier(options: {
     },
     peek: (key) => lru.peek(key) ?? [],
     put(entry, maxVariants) {
-      if (entry.memoryBytes > options.budgetBytes / 2) return false;
-      const others = (lru.peek(entry.key) ?? []).filter((other) => other.variant !== entry.variant);
-      if (others.length >= maxVariants) {
-        options.onVariantCap?.();
-        others.length = maxVariants - 1;
+      let bytes = entry.memoryBytes;
+      if (bytes > largestBytes) return false;
+      // Newest first: the order in which `selectVariant` prefers them, and what is over a bound is the oldest.
+      const variants = [entry];
+      for (const other of lru.peek(entry.key) ?? []) {
+        if (other.variant === entry.variant) continue;
+        bytes += other.memoryBytes;
+        if (variants.length >= maxVariants || bytes > largestBytes) {
+          options.onVariantCap?.();
+          break;
+        }
+        variants.push(other);
       }
-      // Newest first: the order in which `selectVariant` prefers them, and the oldest is cut by the cap.
-      lru.set(entry.key, [entry, ...others]);
+      lru.set(entry.key, variants);
       return true;
     },
     drop(entry) {

@@ -40,6 +40,9 @@ export interface Store {
 }
 
 const clean: Cleanliness = { kind: 'clean' };
+const byMemory = { tier: 'memory' };
+const byDisk = { tier: 'disk' };
+const byNone = { tier: 'none' };
 
 /** Creates the store of one worker. */
 export function createStore(
@@ -57,47 +60,54 @@ export function createStore(
     'Stored responses dropped at a lookup or an insertion because a purge matched.',
   );
 
-  const judged = (stored: StoredResponse): Lookup => {
-    const cleanliness = purges.judge(stored);
-    if (cleanliness.kind === 'hard') {
-      countPurged();
-      memory.drop(stored);
-    }
-    return { stored, cleanliness, missReason: 'uri-miss' };
-  };
+  const judged = (stored: StoredResponse): Lookup => ({
+    stored,
+    cleanliness: purges.judge(stored),
+    missReason: 'uri-miss',
+  });
 
+  /** Of what can be used, the variant that fits; else of what was purged, so that it can be said why this is a miss. */
   const fromDisk = (key: string, requestHeaders: RawHeaders) => {
     const rows = disk?.lookup(key) ?? [];
     const live = rows.filter((row) => purges.judge(row).kind !== 'hard');
-    return { found: selectVariant(live, requestHeaders), varies: rows.length > 0 };
+    const found = selectVariant(live, requestHeaders) ?? selectVariant(rows, requestHeaders);
+    return { found, varies: rows.length > 0 };
   };
 
-  const promote = (entry: StoredResponse) => {
-    if (!disk || entry.rowId === null) return;
+  /** Brings a small body into memory; false when it cannot be read. */
+  const promote = (entry: StoredResponse): boolean => {
+    if (!disk || entry.rowId === null) return true;
     disk.touch(entry.rowId);
-    if (entry.bodyBytes > options.memoryObjectBytes) return;
+    if (entry.bodyBytes > options.memoryObjectBytes) return true;
     const body = disk.body(entry.rowId, entry.bodyBytes);
-    if (!body) return;
+    if (!body) return false;
     entry.body = body;
     // The cap on variants was kept when the row was written.
     memory.put(entry, Number.MAX_SAFE_INTEGER);
+    return true;
   };
 
   return {
     find(key, requestHeaders) {
       const inMemory = memory.find(key, requestHeaders);
       if (inMemory.found) {
-        countLookup({ tier: 'memory' });
-        return judged(inMemory.found);
+        countLookup(byMemory);
+        const lookup = judged(inMemory.found);
+        if (lookup.cleanliness.kind !== 'hard') return lookup;
+        countPurged();
+        memory.drop(inMemory.found);
+        return lookup;
       }
       const onDisk = fromDisk(key, requestHeaders);
       if (onDisk.found) {
-        countLookup({ tier: 'disk' });
-        promote(onDisk.found);
-        return judged(onDisk.found);
+        const lookup = judged(onDisk.found);
+        if (lookup.cleanliness.kind === 'hard' || promote(onDisk.found)) {
+          countLookup(byDisk);
+          return lookup;
+        }
       }
-      countLookup({ tier: 'none' });
-      const varies = inMemory.varies || onDisk.varies;
+      countLookup(byNone);
+      const varies = inMemory.varies || (onDisk.varies && !onDisk.found);
       return {
         stored: undefined,
         cleanliness: clean,
