@@ -21,14 +21,27 @@ export interface Outcome {
   staleSinceMs: number | undefined;
 }
 
-/** What a response forbids to be stored, or the request: shown as BYPASS. Anything else that is not stored is a MISS. */
-const bypassed: ReadonlySet<NotStored> = new Set([
-  'no-store',
-  'private',
-  'set-cookie',
-  'authorization',
-  'request-no-store',
-]);
+/**
+ * What is not stored: BYPASS where request or response wants it so, and the cache could as well not be there; MISS where it is
+ * by chance, by our bounds, or because nothing could be done with it.
+ */
+const fetchedWords: Record<NotStored, XCache> = {
+  method: 'MISS',
+  status: 'MISS',
+  partial: 'MISS',
+  'error-status': 'MISS',
+  'request-no-store': 'BYPASS',
+  'no-store': 'BYPASS',
+  'must-understand-unknown-status': 'BYPASS',
+  private: 'BYPASS',
+  authorization: 'BYPASS',
+  'set-cookie': 'BYPASS',
+  'vary-star': 'BYPASS',
+  'no-freshness-nor-validator': 'MISS',
+  unlabelled: 'MISS',
+  'too-large': 'MISS',
+  'too-many-tags': 'MISS',
+};
 
 type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
 
@@ -65,20 +78,18 @@ function storedOutcome(
 ): Pick<Outcome, 'xCache' | 'member'> {
   const { disposition, report } = answer;
   const ttl = Math.floor(ttlSeconds);
-  const fwdStatus = report?.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus };
   if (disposition.kind === 'hit') return { xCache: 'HIT', member: { hit: true, ttl } };
+  const fwdStatus = report?.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus };
   if (disposition.kind === 'stale') {
-    const asked = disposition.why === 'upstream-error' ? { fwd: 'stale' as const } : {};
-    return {
-      xCache: 'STALE',
-      member: { hit: true, ...asked, ...fwdStatus, ttl, detail: disposition.why },
-    };
+    // RFC 9211 §2.1: `hit` says that nobody was asked, so it never stands beside `fwd`.
+    const wasAsked = disposition.why === 'upstream-error';
+    const way = wasAsked ? { ...forwarded(answer), ...fwdStatus } : { hit: true as const };
+    return { xCache: 'STALE', member: { ...way, ttl, detail: disposition.why } };
   }
-  const collapsed = answer.collapsed ? { collapsed: true as const } : {};
   const stored = answer.revalidated ? { stored: true as const } : {};
   return {
     xCache: answer.revalidated ? 'REVALIDATED' : 'HIT',
-    member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored, ...collapsed },
+    member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored },
   };
 }
 
@@ -87,7 +98,7 @@ function xCacheOfFetched(
   notStored: NotStored | null,
 ): XCache {
   if (disposition.kind === 'pass') return 'BYPASS';
-  return notStored !== null && bypassed.has(notStored) ? 'BYPASS' : 'MISS';
+  return notStored === null ? 'MISS' : fetchedWords[notStored];
 }
 
 /** Why it went forward (RFC 9211 §2.2), and whether together with others. */
@@ -99,13 +110,16 @@ function forwarded(answer: Delivered): Pick<CacheStatusMember, 'fwd' | 'collapse
   return { fwd, ...collapsed };
 }
 
+/** Why it was fetched, if a purge was the reason; else why it is not stored; else what was known before. */
 function detailOf(
   { disposition }: Extract<Answer, { kind: 'streaming' }>,
   notStored: NotStored | null,
 ): { detail?: string } {
-  if (disposition.kind === 'miss' && disposition.detail === 'purged') return { detail: 'purged' };
+  const known = disposition.kind === 'miss' ? disposition.detail : undefined;
+  if (known === 'purged') return { detail: known };
+  // That HEAD stores nothing needs no word.
   if (notStored !== null && notStored !== 'method') return { detail: notStored };
-  return {};
+  return known === undefined ? {} : { detail: known };
 }
 
 function behindOf(answer: Delivered): string | undefined {
