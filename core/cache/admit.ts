@@ -16,6 +16,7 @@ import {
 import { checkRequestFraming, type HeadLimits, parseHost } from '../http/framing.ts';
 import { combined, first, hopByHop, type RawHeaders, setField } from '../http/headers.ts';
 import { parseTarget } from '../http/target.ts';
+import { canonicalAcceptEncoding } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
 import type { CacheRequest } from './exchange.ts';
 import type { CacheKey, KeySpace } from './key.ts';
@@ -67,8 +68,6 @@ export interface Refused {
   status: number;
   title: string;
   detail: string;
-  /** A tier that asks should try another node. */
-  tryAnother?: true;
 }
 
 /** Judges a head. Reads no clock and does no I/O. */
@@ -90,13 +89,14 @@ export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
   if ('status' in key) return key;
   const client = clientOf(head, tier !== null, trustedProxy);
   const requestId = (tier && first(head.rawHeaders, 'x-request-id')) || deps.nextRequestId();
-  const honoured = key.site.cache.clientRevalidation || tier !== null;
+  const isHonoured = key.site.cache.clientRevalidation || tier !== null;
   const request: CacheRequest = {
     method: head.method,
     key,
     headers: head.rawHeaders,
-    forwardHeaders: () => upstreamFields(deps, head, key, { ...client, tier, requestId }),
-    directives: honoured ? requestCacheControl(head.rawHeaders) : noDirectives,
+    forwardHeaders: () =>
+      upstreamFields(deps, head, key, { ...client, tier, requestId, isHonoured }),
+    directives: isHonoured ? requestCacheControl(head.rawHeaders) : noDirectives,
     unreached: null,
     isRefresh: tier !== null && first(head.rawHeaders, tierHeaders.refresh) === '1',
     startedAtMs: head.nowMs,
@@ -162,19 +162,22 @@ function upstreamFields(
   deps: AdmitDeps,
   head: ReceivedHead,
   key: CacheKey,
-  from: Client & { tier: Tier | null; requestId: string },
+  from: Client & { tier: Tier | null; requestId: string; isHonoured: boolean },
 ): RawHeaders {
   const raw = head.rawHeaders;
   const dropped = hopByHop(raw);
+  // What this tier does not let a client force, the next one must not either: it would honour it as a word of ours.
+  const forced = from.isHonoured ? nothing : requestDirectiveFields;
   const fields: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const lowerName = name.toLowerCase();
-    if (dropped.has(lowerName) || ours.has(lowerName) || lowerName.startsWith('breakwater-'))
-      continue;
+    if (dropped.has(lowerName) || ours.has(lowerName) || forced.has(lowerName)) continue;
+    if (lowerName.startsWith('breakwater-')) continue;
     if (!from.tier && (isUntrustedField(lowerName) || lowerName === 'x-request-id')) continue;
     fields.push(name, raw[i + 1] ?? '');
   }
+  fields.push(...acceptEncodingField(raw));
   fields.push('Via', viaField(combined(raw, 'via'), '1.1', deps.nodeId));
   if (!from.tier) {
     fields.push('X-Request-Id', from.requestId);
@@ -188,5 +191,22 @@ function upstreamFields(
   );
 }
 
+/** Exactly what the variant key holds of it (http/vary), so that no answer can depend on anything else. */
+function acceptEncodingField(raw: RawHeaders): string[] {
+  const canonical = canonicalAcceptEncoding(raw);
+  return canonical === undefined ? [] : ['Accept-Encoding', canonical || 'identity'];
+}
+
 /** Written anew, or of this connection only. `Content-Length` follows the body that is sent. */
-const ours: ReadonlySet<string> = new Set(['host', 'via', 'cdn-loop', 'content-length', 'expect']);
+const ours: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'cdn-loop',
+  'content-length',
+  'expect',
+  'host',
+  'via',
+]);
+
+/** How a request forces or forbids the use of what is stored (RFC 9111 §5.2.1, §5.4). */
+const requestDirectiveFields: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
+const nothing: ReadonlySet<string> = new Set();
