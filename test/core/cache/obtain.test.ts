@@ -1,0 +1,349 @@
+/** Rules of core/cache/obtain.ts, with everything real behind it but the upstream: from a request to an answer. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Answer, obtain } from '../../../core/cache/obtain.ts';
+import { outcomeOf } from '../../../core/cache/outcome.ts';
+import { createTestEngine, settle, type TestEngine } from '../../support/engine.ts';
+import type { FakeResponse } from '../../support/fake-upstream.ts';
+
+const fresh = ['Cache-Control', 'max-age=60'];
+
+/** An engine whose origin answers everything with the given responses in turn, the last one for ever. */
+function engineWith(
+  responses: FakeResponse[],
+  options: Parameters<typeof createTestEngine>[0] = {},
+): TestEngine {
+  const engine = createTestEngine(options);
+  let next = 0;
+  engine.upstream.script = (call) => {
+    call.respond(responses[Math.min(next, responses.length - 1)]);
+    next += 1;
+  };
+  return engine;
+}
+
+/** X-Cache and this tier's word on it. */
+function words(engine: TestEngine, answer: Answer): string {
+  if (answer.kind !== 'stored' && answer.kind !== 'streaming') return answer.kind;
+  const { xCache, member } = outcomeOf(answer, engine.clock.nowMs());
+  return [
+    xCache,
+    ...(member.fwd ? [`fwd=${member.fwd}`] : []),
+    ...(member.detail ? [member.detail] : []),
+  ].join(' ');
+}
+
+/** Fetches and says what was done and what came. */
+async function get(engine: TestEngine, ...args: Parameters<TestEngine['fetch']>): Promise<string> {
+  const { answer, body } = await engine.fetch(...args);
+  return `${words(engine, answer)}: ${body}`;
+}
+
+describe('a page that may be stored', () => {
+  it('is fetched once and then a hit, until it is stale (RFC 9111 §4)', async () => {
+    const engine = engineWith([
+      { headers: fresh, body: 'one' },
+      { headers: fresh, body: 'two' },
+    ]);
+    assert.equal(await get(engine), 'MISS fwd=uri-miss: one');
+    await engine.clock.advance(59_999);
+    assert.equal(await get(engine), 'HIT: one');
+    await engine.clock.advance(1);
+    assert.equal(await get(engine), 'MISS fwd=stale: two');
+    assert.equal(engine.upstream.calls.length, 2);
+  });
+
+  it('is answered in the same turn of the event loop once it is in memory', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    await engine.fetch();
+    const answer = obtain(engine.obtain, engine.request(), { mayAskPeers: true });
+    assert.ok(!(answer instanceof Promise) && answer.kind === 'stored');
+  });
+
+  it('is revalidated by a 304, which brings new fields and a new lifetime (RFC 9111 §4.3.4)', async () => {
+    const engine = engineWith([
+      { headers: [...fresh, 'ETag', '"1"', 'X-Kept', 'a'], body: 'one' },
+      { status: 304, headers: ['Cache-Control', 'max-age=10', 'ETag', '"1"', 'X-New', 'b'] },
+    ]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    assert.equal(await get(engine), 'REVALIDATED fwd=stale: one');
+    assert.equal(engine.upstream.call(1).field('if-none-match'), '"1"');
+    await engine.clock.advance(9999);
+    const { answer } = await engine.fetch();
+    assert.equal(words(engine, answer), 'HIT');
+    assert.ok(answer.kind === 'stored');
+    assert.deepEqual(answer.entry.headers.slice(0, 2), ['X-Kept', 'a']);
+    assert.ok(answer.entry.headers.includes('X-New'));
+    await engine.clock.advance(1);
+    assert.equal(await get(engine), 'REVALIDATED fwd=stale: one');
+  });
+
+  it('answers HEAD from the stored GET (RFC 9110 §9.3.2), and a HEAD that misses stores nothing', async () => {
+    const engine = engineWith([
+      { headers: fresh, lengthBytes: 0, body: '' },
+      { headers: fresh, body: 'one' },
+    ]);
+    assert.equal(await get(engine, '/', { method: 'HEAD' }), 'MISS fwd=uri-miss: ');
+    assert.equal(await get(engine), 'MISS fwd=uri-miss: one');
+    assert.equal(await get(engine, '/', { method: 'HEAD' }), 'HIT: one');
+    assert.deepEqual(
+      engine.upstream.calls.map((call) => call.request.method),
+      ['HEAD', 'GET'],
+    );
+  });
+
+  it('has a variant for each request that Vary tells apart (RFC 9111 §4.1)', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) =>
+      call.respond({
+        headers: [...fresh, 'Vary', 'Accept-Language'],
+        body: call.field('accept-language') ?? '-',
+      });
+    const german = { headers: ['Accept-Language', 'de'] };
+    assert.equal(await get(engine), 'MISS fwd=uri-miss: -');
+    assert.equal(await get(engine, '/', german), 'MISS fwd=vary-miss: de');
+    assert.equal(await get(engine, '/', german), 'HIT: de');
+    assert.equal(await get(engine), 'HIT: -');
+  });
+});
+
+describe('the upstream request', () => {
+  it('asks for the whole, without the client’s own conditions and ranges', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    await engine.fetch('/', {
+      headers: [
+        'If-None-Match',
+        '"x"',
+        'If-Modified-Since',
+        'y',
+        'Range',
+        'bytes=0-1',
+        'If-Range',
+        '"x"',
+      ],
+    });
+    const { request } = engine.upstream.call(0);
+    const names = request.headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+    assert.deepEqual(
+      names.filter((name) => name.startsWith('if-') || name === 'range'),
+      [],
+    );
+  });
+
+  it('carries the position that was read before, for a tier', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    engine.journal.purge([{ kind: 'everything' }]);
+    await engine.fetch();
+    const [name, value] = engine.upstream.call(0).request.tierHeaders;
+    assert.deepEqual(
+      [name, value?.split(' ').slice(0, 2)],
+      ['breakwater-position', ['journal-a', '1']],
+    );
+  });
+});
+
+describe('what is not stored', () => {
+  const cases: [string, string[], string][] = [
+    ['no-store', ['Cache-Control', 'no-store'], 'BYPASS fwd=uri-miss no-store'],
+    ['private', ['Cache-Control', 'private'], 'BYPASS fwd=uri-miss private'],
+    ['Set-Cookie', [...fresh, 'Set-Cookie', 'a=b'], 'BYPASS fwd=uri-miss set-cookie'],
+    ['neither freshness nor validator', [], 'MISS fwd=uri-miss no-freshness-nor-validator'],
+    [
+      'more tags than are kept: a purge could miss it',
+      [...fresh, 'Surrogate-Key', Array.from({ length: 1001 }, (_, i) => `t${i}`).join(' ')],
+      'MISS fwd=uri-miss too-many-tags',
+    ],
+  ];
+  for (const [title, headers, said] of cases) {
+    it(title, async () => {
+      const engine = engineWith([{ headers, body: 'one' }]);
+      assert.equal(await get(engine), `${said}: one`);
+      assert.equal(engine.store.memory.count, 0);
+      assert.equal(await engine.counter('breakwater_cache_unstored_responses_total'), 1);
+      assert.match(await get(engine), /fwd=miss/);
+    });
+  }
+
+  it('no-store of the request passes by the cache (RFC 9111 §5.2.1.5)', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    await engine.fetch();
+    const answer = await engine.ask('/', { headers: ['Cache-Control', 'no-store'] });
+    assert.deepEqual(answer, {
+      kind: 'pass',
+      disposition: { kind: 'pass', fwd: 'request', detail: 'no-store' },
+    });
+  });
+
+  it('larger than an object may be', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'four' }], { maxObjectBytes: 3 });
+    assert.equal(await get(engine), 'MISS fwd=uri-miss too-large: four');
+    assert.equal(engine.store.memory.count, 0);
+  });
+
+  it('cut short', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) => {
+      const body = call.respond({ headers: fresh, lengthBytes: 4 });
+      body.push('fo');
+      body.fail();
+    };
+    const { body, isCut } = await engine.fetch();
+    assert.deepEqual([body, isCut], ['', true]);
+    assert.equal(engine.store.memory.count, 0);
+  });
+
+  it('only-if-cached asks nobody (RFC 9111 §5.2.1.7)', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    const onlyIfCached = { headers: ['Cache-Control', 'only-if-cached'] };
+    assert.deepEqual(await engine.ask('/', onlyIfCached), { kind: 'only-if-cached' });
+    assert.equal(engine.upstream.calls.length, 0);
+    await engine.fetch();
+    assert.equal(await get(engine, '/', onlyIfCached), 'HIT: one');
+  });
+});
+
+describe('stale-while-revalidate (RFC 5861 §3)', () => {
+  const swr = ['Cache-Control', 'max-age=60, stale-while-revalidate=30'];
+
+  it('serves what is stale at once, and refreshes it once however many ask', async () => {
+    const engine = engineWith([{ headers: swr, body: 'one' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    engine.upstream.script = undefined;
+    const stale = await Promise.all(Array.from({ length: 20 }, () => get(engine)));
+    assert.deepEqual(new Set(stale), new Set(['STALE revalidating: one']));
+    assert.equal(engine.upstream.calls.length, 2);
+    engine.upstream.call(1).respond({ headers: swr, body: 'two' });
+    await settle();
+    assert.equal(await get(engine), 'HIT: two');
+  });
+
+  it('tells a tier behind that stale is not good enough for a refresh', async () => {
+    const engine = engineWith([{ headers: swr, body: 'one' }]);
+    await engine.fetch('/', { headers: ['Cache-Control', 'max-stale'] });
+    await engine.clock.advance(60_000);
+    await engine.fetch('/', { headers: ['Cache-Control', 'max-stale'] });
+    await settle();
+    assert.ok(engine.upstream.call(1).request.tierHeaders.includes('breakwater-refresh'));
+    assert.equal(await get(engine), 'HIT: one');
+  });
+
+  it('does not try again at once when the refresh has failed, but after a moment', async () => {
+    const engine = engineWith([{ headers: swr, body: 'one' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    engine.upstream.script = (call) => call.fail();
+    for (let i = 0; i < 3; i += 1) {
+      assert.equal(await get(engine), 'STALE revalidating: one');
+      await settle();
+    }
+    assert.equal(engine.upstream.calls.length, 2);
+    assert.equal(await engine.counter('breakwater_cache_refreshes_total{outcome="failed"}'), 1);
+    await engine.clock.advance(1001);
+    await get(engine);
+    assert.equal(engine.upstream.calls.length, 3);
+  });
+
+  it('refreshes also for a client that asked for only-if-cached', async () => {
+    const engine = engineWith([{ headers: swr, body: 'one' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    const answer = await get(engine, '/', { headers: ['Cache-Control', 'only-if-cached'] });
+    assert.equal(answer, 'STALE revalidating: one');
+    assert.equal(engine.upstream.calls.length, 2);
+  });
+
+  it('ends with a response that may not be kept: what it replaces goes too', async () => {
+    const engine = engineWith([
+      { headers: swr, body: 'public' },
+      { headers: ['Cache-Control', 'private'], body: 'private' },
+    ]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    assert.equal(await get(engine), 'STALE revalidating: public');
+    await settle();
+    assert.equal(await get(engine), 'BYPASS fwd=miss private: private');
+  });
+});
+
+describe('when the upstream fails', () => {
+  const sie = ['Cache-Control', 'max-age=60, stale-if-error=30'];
+  const failing: [string, (call: ReturnType<TestEngine['upstream']['call']>) => void][] = [
+    ['gives no answer', (call) => call.fail()],
+    ['answers 503', (call) => void call.respond({ status: 503, body: 'no' })],
+  ];
+  for (const [title, script] of failing) {
+    it(`serves stale within stale-if-error when it ${title} (RFC 5861 §4)`, async () => {
+      const engine = engineWith([{ headers: sie, body: 'one' }]);
+      await engine.fetch();
+      await engine.clock.advance(89_999);
+      engine.upstream.script = script;
+      assert.equal(await get(engine), 'STALE fwd=stale upstream-error: one');
+      await engine.clock.advance(1);
+      assert.notEqual(await get(engine), 'STALE fwd=stale upstream-error: one');
+    });
+  }
+
+  it('an answer of 404 is no failure', async () => {
+    const engine = engineWith([
+      { headers: sie, body: 'one' },
+      { status: 404, body: 'gone' },
+    ]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    assert.match(await get(engine), /^MISS fwd=stale.*: gone$/);
+  });
+
+  it('says what the failure was when nothing may be served instead', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) => call.fail({ kind: 'timeout' });
+    const answer = await engine.ask();
+    assert.ok(answer.kind === 'failed' && answer.failure.kind === 'timeout');
+  });
+
+  it('an error page is shared by those who wait, and remembered for nobody', async () => {
+    const engine = createTestEngine();
+    const answers = [engine.fetch(), engine.fetch()];
+    engine.upstream.call(0).respond({ status: 500, body: 'oops' });
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ body }) => body),
+      ['oops', 'oops'],
+    );
+    const later = [engine.ask(), engine.ask()];
+    assert.equal(engine.upstream.calls.length, 2, 'they wait for each other again');
+    engine.upstream.call(1).respond({ status: 500, body: 'oops' });
+    for (const { kind } of await Promise.all(later)) assert.equal(kind, 'streaming');
+  });
+});
+
+describe('a 304 that does not confirm what is stored', () => {
+  const stored = { headers: [...fresh, 'ETag', '"1"'], body: 'one' };
+  const cases: [string, string[]][] = [
+    ['is about another representation (RFC 9111 §4.3.4)', ['ETag', '"2"']],
+    ['forbids to keep it', ['ETag', '"1"', 'Cache-Control', 'no-store']],
+  ];
+  for (const [title, headers] of cases) {
+    it(`${title}: the whole is asked for`, async () => {
+      const engine = engineWith([
+        stored,
+        { status: 304, headers },
+        { headers: fresh, body: 'two' },
+      ]);
+      await engine.fetch();
+      await engine.clock.advance(60_000);
+      assert.equal(await get(engine), 'MISS fwd=stale: two');
+      assert.equal(engine.upstream.call(2).field('if-none-match'), undefined);
+    });
+  }
+
+  it('was for a request with Authorization, so it is not asked for (RFC 9111 §3.5)', async () => {
+    const engine = engineWith([stored, { headers: fresh, body: 'own' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    const own = await get(engine, '/', { headers: ['Authorization', 'Basic eA=='] });
+    assert.equal(own, 'BYPASS fwd=stale authorization: own');
+    assert.equal(engine.upstream.call(1).field('if-none-match'), undefined);
+    assert.match(await get(engine), /fwd=stale/);
+  });
+});
