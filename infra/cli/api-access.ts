@@ -13,7 +13,7 @@ import type { Topology } from '../../core/topology/load.ts';
 import { findNode, reachOf } from '../../core/topology/nodes.ts';
 import type { CliContext } from './cli-context.ts';
 import { CommandError, usageError } from './command-error.ts';
-import { requireTopology } from './find-config.ts';
+import { findConfig, requireTopology } from './find-config.ts';
 
 export interface ApiOptions {
   config?: string;
@@ -35,11 +35,24 @@ export function findApi(options: ApiOptions, context: CliContext): ApiAccess {
   const base = options.api ?? environment.BREAKWATER_API;
   const token = options.token ?? environment.BREAKWATER_TOKEN;
   if (base !== undefined && token !== undefined) return { base: cleanBase(base), token };
-  const topology = requireTopology(options.config, context);
+  const topology = topologyFor(options, context, base === undefined ? 'address' : 'token');
   return {
     base: base === undefined ? baseOf(topology) : cleanBase(base),
     token: token ?? chooseToken(topology),
   };
+}
+
+function topologyFor(options: ApiOptions, context: CliContext, missing: 'address' | 'token') {
+  const isHalfGiven =
+    missing === 'token' || (options.token ?? context.environment.BREAKWATER_TOKEN);
+  if (isHalfGiven && !findConfig(options.config, context)) {
+    const [option, variable] =
+      missing === 'token' ? ['--token', 'BREAKWATER_TOKEN'] : ['--api', 'BREAKWATER_API'];
+    throw usageError(
+      `no ${missing} of the purge API: give ${option}, set ${variable}, or name a configuration with -c FILE`,
+    );
+  }
+  return requireTopology(options.config, context);
 }
 
 /** The token for all hosts, else the first; undefined when the file has none. */
@@ -63,15 +76,14 @@ function cleanBase(text: string): string {
 export async function askApi(
   { base, token }: ApiAccess,
   path: string,
-  options: Omit<ControlRequest, 'timeoutMs' | 'headers'> & { timeoutMs?: number } = {},
+  options: Omit<ControlRequest, 'timeoutMs'> & { timeoutMs?: number } = {},
 ): Promise<ControlResponse> {
-  const headers: Record<string, string> =
-    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   try {
     return await controlRequest(`${base}${path}`, {
       timeoutMs: defaultTimeoutMs,
       ...options,
-      headers,
+      headers: { ...options.headers, ...authorization },
     });
   } catch (error) {
     throw new CommandError(unreachable(base, error as NodeJS.ErrnoException));

@@ -72,7 +72,7 @@ folder. The purge API and its token: --api and --token, BREAKWATER_API and BREAK
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a purge has not converged.
 
-First steps:
+First steps (in a checkout, \`npm run -s breakwater --\` stands for \`breakwater\`):
   breakwater up                                      the demo network, on this machine
   breakwater get http://www.demo.test/ --from Tokyo
   breakwater purge --tag news --wait 10s`;

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
+import { startFailure } from '../../core/runtime/service.ts';
 import { lastWords, openLogFile } from './log-files.ts';
 import type { ProcessPlan } from './plan.ts';
 
@@ -37,9 +38,26 @@ const childMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('failed'), reason: z.string() }),
 ]);
 
-/** Spawns the process. Throws when its log file cannot be opened. */
-export function spawnChild(plan: ProcessPlan, { command, environment }: SpawnOptions): Child {
-  const log = openLogFile(plan.logFile);
+/** Spawns the process. Never throws: what cannot be spawned is a child that has failed. */
+export function spawnChild(plan: ProcessPlan, options: SpawnOptions): Child {
+  try {
+    return spawnInto(openLogFile(plan.logFile), plan, options);
+  } catch (error) {
+    const reason = startFailure(error);
+    return {
+      pid: -1,
+      started: Promise.resolve({ kind: 'failed', reason }),
+      exited: Promise.resolve('no process'),
+      signal: () => false,
+    };
+  }
+}
+
+function spawnInto(
+  log: { fd: number; bytes: number },
+  plan: ProcessPlan,
+  { command, environment }: SpawnOptions,
+): Child {
   const [program, ...args] = command;
   const child = spawn(program, [...args, ...plan.args], {
     stdio: ['ignore', log.fd, log.fd, 'ipc'],

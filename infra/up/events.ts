@@ -3,7 +3,7 @@
  * fields are added, never changed. People get the same events in words (`report.ts`).
  */
 
-import type { LineToTry } from './lines-to-try.ts';
+import type { LineToTry, PageToBrowse } from './lines-to-try.ts';
 import type { ProcessPlan } from './plan.ts';
 
 /** A process of the network, as it stands. */
@@ -24,7 +24,13 @@ export interface ProcessState {
 export type UpEvent =
   | { event: 'starting'; network: string; file: string; dataDir: string; processes: number }
   | { event: 'started'; id: string; pid: number; listen: string; admin: string | undefined }
-  | { event: 'ready'; tookMs: number; nodes: ProcessState[]; try: LineToTry[] }
+  | {
+      event: 'ready';
+      tookMs: number;
+      nodes: ProcessState[];
+      try: LineToTry[];
+      browse: PageToBrowse[];
+    }
   /** Everything runs, but some nodes do not serve yet; `ready` follows when they do. */
   | { event: 'waiting'; waitedMs: number; nodes: ProcessState[] }
   | {

@@ -2,6 +2,7 @@
  * The handful of commands that `up` prints. Each works as printed, in a shell in the folder where `up` was started:
  * they are made from the configuration and from the programs that this machine has. Pure.
  */
+import { parseHostPort } from '../../core/runtime/addresses.ts';
 import type { Topology } from '../../core/topology/load.ts';
 import type { Place } from '../../core/topology/schema.ts';
 import { serversFor } from '../cli/zones.ts';
@@ -18,6 +19,12 @@ export interface ToolsAtHand {
   breakwater: string;
   curl: boolean;
   dns: 'dig' | 'kdig' | undefined;
+}
+
+/** A site as one PoP serves it, for a browser on this machine. */
+export interface PageToBrowse {
+  url: string;
+  place: string;
 }
 
 /** The demo network has more to show: tagged pages, and a page that changes at each fetch. */
@@ -45,6 +52,19 @@ export function linesToTry(
     ...purgeLines(topology, tools, { page, tag: showcase?.tag }),
     { shows: 'The network and its nodes', command: `${tools.breakwater} status` },
   ];
+}
+
+/** Browsers know no Host but that of the URL, so there are pages only where a site is called `localhost`. */
+export function pagesToBrowse(
+  { sites, pops }: Topology,
+  nodes: readonly ProcessState[],
+): PageToBrowse[] {
+  if (!sites.some((site) => site.hosts.includes('localhost'))) return [];
+  return pops.flatMap((pop) => {
+    const address = parseHostPort(nodes.find((node) => node.id === pop.id)?.listen ?? '');
+    if (address?.host !== '127.0.0.1') return [];
+    return [{ url: `http://localhost:${address.port}/`, place: pop.location.city ?? pop.id }];
+  });
 }
 
 interface PageOptions {

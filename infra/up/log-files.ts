@@ -18,14 +18,22 @@ export function openLogFile(file: string): { fd: number; bytes: number } {
 
 /**
  * Moves the content of a file over the limit to `FILE.old`. The node goes on writing to the same open file, which is why
- * it is copied and emptied, not renamed; a line written in between is lost. Returns whether it did so.
+ * it is copied and emptied, not renamed; a line written in between is lost. Returns whether it did so; a file that somebody has removed is none of our business.
  */
 export async function rotateLogFile(file: string, limitBytes = logLimitBytes): Promise<boolean> {
-  const { size } = await stat(file);
-  if (size <= limitBytes) return false;
+  if ((await sizeOf(file)) <= limitBytes) return false;
   await copyFile(file, `${file}.old`);
   await truncate(file, 0);
   return true;
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 /** What a node said last that was not a log line: the reason of a start that failed, as a person would read it. */

@@ -3,7 +3,7 @@ import { assertNever, type Clock } from '../../core/runtime/deps.ts';
 import { formatTable } from '../cli/table.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ProcessState, Report, UpEvent } from './events.ts';
-import type { LineToTry } from './lines-to-try.ts';
+import type { LineToTry, PageToBrowse } from './lines-to-try.ts';
 
 /** One JSON object a line. */
 export function createJsonReport(terminal: Terminal): Report {
@@ -70,7 +70,7 @@ function wordsOf(event: Spoken, terminal: Terminal, clock: Clock): string[] {
 }
 
 function readyWords(
-  { tookMs, nodes, try: lines }: UpEvent & { event: 'ready' },
+  { tookMs, nodes, try: lines, browse }: UpEvent & { event: 'ready' },
   terminal: Terminal,
 ): string[] {
   const { style } = terminal;
@@ -84,7 +84,17 @@ function readyWords(
       `  ${style('dim', shows)}`,
       `  ${style('bold', command)}`,
     ]),
+    ...(browse.length === 0 ? [] : browseWords(browse, terminal)),
     '',
+  ];
+}
+
+function browseWords(pages: readonly PageToBrowse[], { style }: Terminal): string[] {
+  const places = pages.map(({ url, place }) => `${style('bold', url)} (${place})`);
+  return [
+    '',
+    `  ${style('dim', 'In a browser, the site as each PoP serves it')}`,
+    `  ${places.join('  ')}`,
   ];
 }
 

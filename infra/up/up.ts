@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Clock, Random } from '../../core/runtime/deps.ts';
 import { every } from '../../core/runtime/deps.ts';
+import { startFailure } from '../../core/runtime/service.ts';
 import { type Environment, loadTopology, type Topology } from '../../core/topology/load.ts';
 import { nodesOf } from '../../core/topology/nodes.ts';
 import { withSecret } from '../../core/topology/secret-file.ts';
@@ -17,7 +18,7 @@ import { spawnChild } from './child.ts';
 import { rememberCurrent } from './current.ts';
 import { lockDataDir } from './data-dir-lock.ts';
 import type { Report } from './events.ts';
-import { demoShowcase, linesToTry } from './lines-to-try.ts';
+import { demoShowcase, linesToTry, pagesToBrowse } from './lines-to-try.ts';
 import { rotateLogFile } from './log-files.ts';
 import { listenersOf, type ProcessPlan, planNetwork, workersPerNode } from './plan.ts';
 import { findPortProblem } from './ports.ts';
@@ -76,7 +77,7 @@ export async function runUp(deps: UpDeps, options: UpOptions): Promise<number> {
     );
     return await runNetwork(deps, { topology, tiers, supervisor, options });
   } catch (error) {
-    report({ event: 'failed', reason: (error as Error).message });
+    report({ event: 'failed', reason: startFailure(error) });
     return 1;
   } finally {
     lock?.release();
@@ -96,7 +97,8 @@ async function runNetwork(deps: UpDeps, running: Running): Promise<number> {
   const ending = new AbortController();
   const asked = signals.stopRequested().then((reason) => ({ kind: 'asked' as const, reason }));
   const stopReloads = signals.onReload(() => reload(deps, running));
-  const rotation = every(clock, rotateEveryMs, () => void rotateLogs(running.tiers, report));
+  const rotate = createRotation(running.tiers, report);
+  const rotation = every(clock, rotateEveryMs, () => void rotate());
   const work = startAndAnnounce(deps, running, ending.signal).then(
     () => asked,
     (error: unknown) => ({ kind: 'failed' as const, error: error as Error }),
@@ -130,7 +132,8 @@ async function startAndAnnounce(deps: UpDeps, running: Running, ending: AbortSig
   const tools = findTools(environment, command.at(-1) ?? '', cwd);
   const showcase = options.demoOrigin === undefined ? undefined : demoShowcase;
   const lines = linesToTry(topology, nodes, tools, showcase);
-  report({ event: 'ready', tookMs: tookMs(), nodes, try: lines });
+  const browse = pagesToBrowse(topology, nodes);
+  report({ event: 'ready', tookMs: tookMs(), nodes, try: lines, browse });
 }
 
 /** Checks the file first: every node would, but one clear answer here is better than seven refusals in logs. */
@@ -173,17 +176,20 @@ function noteCurrent({ cwd, report }: UpDeps, file: string): void {
   }
 }
 
-async function rotateLogs(tiers: Running['tiers'], report: Report): Promise<void> {
-  for (const { logFile } of tiers.flat()) {
-    try {
-      await rotateLogFile(logFile);
-    } catch (error) {
-      report({
-        event: 'note',
-        text: `${logFile} could not be rotated: ${(error as Error).message}`,
-      });
+/** A file that cannot be rotated is told once, not every five seconds. */
+function createRotation(tiers: Running['tiers'], report: Report): () => Promise<void> {
+  const told = new Set<string>();
+  return async () => {
+    for (const { logFile } of tiers.flat()) {
+      try {
+        await rotateLogFile(logFile);
+      } catch (error) {
+        const text = `${logFile} could not be rotated: ${(error as Error).message}`;
+        if (!told.has(logFile)) report({ event: 'note', text });
+        told.add(logFile);
+      }
     }
-  }
+  };
 }
 
 function shortPath(cwd: string, file: string): string {

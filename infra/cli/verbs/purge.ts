@@ -1,4 +1,5 @@
 /** `breakwater purge`: one entry in the journal and, with `--wait`, the proof that it has taken effect everywhere. */
+import type { ControlResponse } from '../../../core/runtime/http-client.ts';
 import { type ApiAccess, type ApiOptions, askApi, findApi, jsonOf } from '../api-access.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError, exitCodes } from '../command-error.ts';
@@ -21,6 +22,7 @@ export interface PurgeOptions extends ApiOptions, PurgeSelection {
 /** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
 const watchedLookMs = 200;
 const longestLookMs = 5000;
+const retryPauseMs = 300;
 const maxCountLooks = 6;
 const countPauseMs = 50;
 
@@ -30,8 +32,7 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
   const body = purgeBody(options);
   const access = findApi(options, context);
   const beganMs = clock.monotonicMs();
-  const answer = await askApi(access, '/v1/purges', { method: 'POST', json: body });
-  const accepted = readStatus(jsonOf(answer));
+  const accepted = readStatus(jsonOf(await submit(context, access, body, options.wait ?? 0)));
   if (options.wait === undefined) {
     terminal.line(options.json ? JSON.stringify(accepted) : acceptedLine(accepted));
     return exitCodes.done;
@@ -43,6 +44,26 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
   if (options.json) terminal.line(JSON.stringify(last));
   else for (const line of resultLines(last, waitedMs)) terminal.line(line);
   return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
+}
+
+/**
+ * Hands the purge in. A purge-api that has just started takes none until it has heard of every node (503): who waits may
+ * wait for that too. The key makes it one purge, however often it is sent.
+ */
+async function submit(
+  { clock, random, terminal }: CliContext,
+  access: ApiAccess,
+  body: Record<string, unknown>,
+  waitMs: number,
+): Promise<ControlResponse> {
+  const deadlineMs = clock.monotonicMs() + waitMs;
+  const headers = { 'idempotency-key': random.hex(16) };
+  for (;;) {
+    const answer = await askApi(access, '/v1/purges', { method: 'POST', json: body, headers });
+    if (answer.status !== 503 || clock.monotonicMs() + retryPauseMs > deadlineMs) return answer;
+    terminal.progress('the purge API is starting …');
+    await clock.sleep(retryPauseMs);
+  }
 }
 
 async function waitForAll(

@@ -26,10 +26,9 @@ test('options come before the environment, and the environment before the file',
 test('with an address and a token no configuration is needed; with one of them it is', () => {
   const context = createContext({ cwd: '/' });
   assert.doesNotThrow(() => findApi({ api: 'http://10.0.0.1:1', token: 't' }, context));
-  assert.throws(() => findApi({ token: 't' }, context), {
-    exitCode: 2,
-    message: /no configuration/,
-  });
+  assert.throws(() => findApi({ token: 't' }, context), { exitCode: 2, message: /give --api/ });
+  assert.throws(() => findApi({ api: 'a:1' }, context), { exitCode: 2, message: /give --token/ });
+  assert.throws(() => findApi({}, context), { exitCode: 2, message: /no configuration/ });
 });
 
 test('the token for all hosts is chosen before the first one', () => {

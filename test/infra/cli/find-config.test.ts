@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { findConfig, findNamedConfig } from '../../../infra/cli/find-config.ts';
 import { rememberCurrent } from '../../../infra/up/current.ts';
-
-const newFolder = () => mkdtempSync(path.join(tmpdir(), 'breakwater-config-'));
+import { newFolder } from '../support/temp-folder.ts';
 
 test('the order is -c, BREAKWATER_CONFIG, ./breakwater.yaml, what was started last', () => {
   const cwd = newFolder();

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { breakwater } from '../support/run-process.ts';
 import { smallNetworkFolder } from '../support/small-network.ts';
-
-const emptyFolder = () => mkdtempSync(path.join(tmpdir(), 'breakwater-cli-'));
+import { newFolder } from '../support/temp-folder.ts';
 
 test('--help is enough to work with: every verb, the lookup order, the exit codes', async () => {
   const { code, stdout, stderr } = await breakwater(['--help']);
@@ -38,7 +36,7 @@ for (const args of [
   ['purge', '--all', '--wait', 'soon'],
 ]) {
   test(`wrong usage is exit code 2, with nothing on standard output: breakwater ${args.join(' ')}`, async () => {
-    const { code, stdout, stderr } = await breakwater(args, { cwd: emptyFolder() });
+    const { code, stdout, stderr } = await breakwater(args, { cwd: newFolder() });
     assert.equal(code, 2);
     assert.equal(stdout, '');
     assert.notEqual(stderr, '');
@@ -61,7 +59,7 @@ test('check of a good file says what the network is: sites, PoPs with their shie
 });
 
 test('check of a bad file lists every problem with path and line, exit code 1', async () => {
-  const folder = emptyFolder();
+  const folder = newFolder();
   const lines = [
     'network: Bad',
     'sites:',
@@ -99,8 +97,8 @@ test('check --json is the same for programs', async () => {
 });
 
 test('a missing file is one line; no file at all says where it was looked for', async () => {
-  const missing = await breakwater(['check', '-c', 'nowhere.yaml'], { cwd: emptyFolder() });
-  const none = await breakwater(['status'], { cwd: emptyFolder() });
+  const missing = await breakwater(['check', '-c', 'nowhere.yaml'], { cwd: newFolder() });
+  const none = await breakwater(['status'], { cwd: newFolder() });
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /nowhere\.yaml: cannot be read: no such file\n$/);
   assert.equal(none.code, 2);

@@ -10,6 +10,7 @@ interface Seen {
   url: string;
   authorization: string | undefined;
   body: string;
+  key: string | undefined;
 }
 
 /** A purge API that gives the answers in turn, and the last one for ever. */
@@ -20,7 +21,8 @@ async function startApi(answers: readonly (readonly [number, object])[]) {
     for await (const part of request) body += part;
     const { method = '', url = '', headers } = request;
     const [status, answer] = answers[Math.min(seen.length, answers.length - 1)] ?? [500, {}];
-    seen.push({ method, url, authorization: headers.authorization, body });
+    const key = headers['idempotency-key'];
+    seen.push({ method, url, authorization: headers.authorization, body, key: key?.toString() });
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -53,14 +55,45 @@ test('without --wait it is done once the journal has it', async () => {
   api.close();
   assert.equal(code, 0);
   assert.match(context.terminal.out[0] ?? '', /^accepted as entry 1/);
-  assert.deepEqual(api.seen, [
-    {
-      method: 'POST',
-      url: '/v1/purges',
-      authorization: 'Bearer secret',
-      body: '{"tags":["news"]}',
-    },
+  const [{ key: _, ...first } = assert.fail('it was not asked')] = api.seen;
+  assert.equal(api.seen.length, 1);
+  assert.deepEqual(first, {
+    method: 'POST',
+    url: '/v1/purges',
+    authorization: 'Bearer secret',
+    body: '{"tags":["news"]}',
+  });
+});
+
+test('a purge API that is only starting is asked again within the wait, with the same key', async () => {
+  const starting = { title: 'Purges are not taken yet', detail: 'waiting for par' };
+  const api = await startApi([
+    [503, starting],
+    [202, converged],
   ]);
+  const code = await purge(createContext(), {
+    ...asked,
+    api: api.api,
+    token: 'secret',
+    wait: 5000,
+  });
+  const [first, second] = api.seen;
+  assert.equal(code, 0);
+  assert.match(first?.key ?? '', /^[0-9a-f]{32}$/);
+  assert.equal(second?.key, first?.key);
+  api.close();
+});
+
+test('who does not wait is told at once that purges are not taken yet', async () => {
+  const api = await startApi([
+    [503, { title: 'Purges are not taken yet', detail: 'waiting for par' }],
+  ]);
+  await assert.rejects(purge(createContext(), { ...asked, api: api.api, token: 'secret' }), {
+    exitCode: 1,
+    message: 'Purges are not taken yet: waiting for par',
+  });
+  api.close();
+  assert.equal(api.seen.length, 1);
 });
 
 test('with --wait it asks until every node has acknowledged', async () => {

@@ -1,8 +1,8 @@
 /** A small network for tests, with free ports: one of each role, and a second shield. JSON, which YAML contains. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseTopology, type Topology } from '../../../core/topology/load.ts';
+import { newFolder } from './temp-folder.ts';
 
 const location = { latitude: 48.86, longitude: 2.35, city: 'Paris', country: 'FR' };
 
@@ -65,7 +65,7 @@ export function smallNetworkFolder(changes: Record<string, unknown> = {}): {
   folder: string;
   file: string;
 } {
-  const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-test-'));
+  const folder = newFolder();
   const file = path.join(folder, 'breakwater.yaml');
   writeFileSync(file, JSON.stringify(smallNetwork(changes), null, 2));
   return { folder, file };

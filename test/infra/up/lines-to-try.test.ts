@@ -4,6 +4,7 @@ import type { ProcessState } from '../../../infra/up/events.ts';
 import {
   demoShowcase,
   linesToTry,
+  pagesToBrowse,
   type Showcase,
   type ToolsAtHand,
 } from '../../../infra/up/lines-to-try.ts';
@@ -76,4 +77,13 @@ test('a place with a blank in its name is quoted for the shell', () => {
   ];
   const lines = commands({ topology: { dns } });
   assert.ok(lines.some((line) => line.endsWith(`--from 'Coeur d'\\''Alene'`)));
+});
+
+test('a browser gets the PoPs of a site that is called localhost, and of no other', () => {
+  const origins = [{ url: 'http://127.0.0.1:9000' }];
+  const sites = [{ hosts: ['www.small.test', 'localhost'], origins }];
+  assert.deepEqual(pagesToBrowse(smallTopology({ sites }), nodes), [
+    { url: 'http://localhost:4081/', place: 'Paris' },
+  ]);
+  assert.deepEqual(pagesToBrowse(smallTopology(), nodes), []);
 });

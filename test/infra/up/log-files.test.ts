@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdtempSync, readFileSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, existsSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import {
@@ -9,8 +8,9 @@ import {
   pickLastWords,
   rotateLogFile,
 } from '../../../infra/up/log-files.ts';
+import { newFolder } from '../support/temp-folder.ts';
 
-const newFile = () => path.join(mkdtempSync(path.join(tmpdir(), 'breakwater-log-')), 'node', 'log');
+const newFile = () => path.join(newFolder(), 'node', 'log');
 
 test('at the limit a log stays, above it its content moves to one old file', async () => {
   const file = newFile();

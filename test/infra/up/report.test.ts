@@ -20,11 +20,12 @@ test('a person gets a table of nodes and the lines to try', () => {
   const terminal = createCapturedTerminal();
   const report = createWordReport(terminal, createFakeClock());
   const line = { shows: 'A page', command: 'curl -i http://127.0.0.1:8081/' };
-  report({ event: 'ready', tookMs: 2310, nodes: [par], try: [line] });
+  report({ event: 'ready', tookMs: 2310, nodes: [par], try: [line], browse: [] });
   const text = terminal.out.join('\n');
   assert.match(text, /NODE\s+ROLE\s+PLACE\s+ADDRESS\s+ADMIN\s+STATE/);
   assert.match(text, /par\s+edge\s+Paris\s+127\.0\.0\.1:8081\s+127\.0\.0\.1:8091\s+ready/);
   assert.match(text, /Ready in 2\.3 s/);
+  assert.doesNotMatch(text, /browser/);
   assert.match(text, /^ {2}curl -i http:\/\/127\.0\.0\.1:8081\/$/m);
 });
 

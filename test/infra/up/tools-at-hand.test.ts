@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { findTools, ownCommand } from '../../../infra/up/tools-at-hand.ts';
+import { newFolder } from '../support/temp-folder.ts';
 
 test('the command line is called again the way it was called', () => {
   const script = '/checkout/infra/cli/main.ts';
@@ -15,7 +15,7 @@ test('the command line is called again the way it was called', () => {
 });
 
 test('a program is at hand when PATH has it and it may be run; dig before kdig', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-path-'));
+  const folder = newFolder();
   for (const name of ['kdig', 'dig', 'curl']) writeFileSync(path.join(folder, name), '');
   chmodSync(path.join(folder, 'kdig'), 0o755);
   const tools = () => findTools({ PATH: `:${folder}:/nowhere` }, '/x/main.ts', '/x');
