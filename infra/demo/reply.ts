@@ -57,6 +57,10 @@ export function toResponse(reply: Reply, asked: Asked): Response {
 
 function fieldsOf(reply: Reply): Headers {
   const headers = new Headers({ 'content-type': reply.type, ...reply.fields });
+  // Said here, so that HEAD says it too (RFC 9110 §8.6); a stream brings its own.
+  if (!(reply.content instanceof ReadableStream)) {
+    headers.set('content-length', String(Buffer.byteLength(reply.content)));
+  }
   if (reply.cacheControl !== undefined) headers.set('cache-control', reply.cacheControl);
   if (reply.tags !== undefined) headers.set('surrogate-key', reply.tags.join(' '));
   if (reply.lastModifiedMs !== undefined) {

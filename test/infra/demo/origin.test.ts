@@ -108,6 +108,11 @@ test('HEAD has the fields of GET and no body (RFC 9110 §9.3.2)', async () => {
   const head = await get('/files/20mib.bin', {}, 'HEAD');
   assert.equal(head.headers.get('content-length'), String(bigFileBytes));
   assert.equal((await head.arrayBuffer()).byteLength, 0);
+  const [page, pageHead] = [await get('/news/1'), await get('/news/1', {}, 'HEAD')];
+  assert.equal(
+    pageHead.headers.get('content-length'),
+    String((await page.arrayBuffer()).byteLength),
+  );
 });
 
 test('a page that is missing is 404, cacheable where it says so, and harmless in its words', async () => {
