@@ -13,6 +13,7 @@ import type { Log } from '../core/runtime/log.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { parseDurationMs } from '../core/topology/units.ts';
 import { type Caller, mayUse, outsideOf } from './auth.ts';
+import { type ExplainDeps, explainNetwork } from './explain.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { NodeRecord } from './node-registry.ts';
@@ -23,7 +24,7 @@ import { type ProblemCode, problemResponse } from './problem.ts';
 import type { Purges, Submitted } from './purges.ts';
 import { readJsonBody } from './read-body.ts';
 
-export interface ApiDeps {
+export interface ApiDeps extends ExplainDeps {
   log: Log;
   metrics: PurgeMetrics;
   journal: Journal;
@@ -63,6 +64,7 @@ const allowedMethods = {
   '/v1/purges/:id': 'GET, HEAD',
   '/v1/nodes': 'GET, HEAD',
   '/v1/journal': 'GET, HEAD',
+  '/v1/explain': 'POST',
   '/v1/reload': 'POST',
   '/openapi.json': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
@@ -90,6 +92,7 @@ export function createApi(deps: ApiDeps): OpenAPIHono<Environment> {
   app.get('/v1/purges/:id', (context) => getPurge(deps, context));
   app.get('/v1/nodes', (context) => getNodes(deps, context));
   app.get('/v1/journal', (context) => getJournal(deps, context));
+  app.post('/v1/explain', (context) => postExplain(deps, context));
   app.post('/v1/reload', (context) => postReload(deps, context));
   for (const [path, allow] of Object.entries(allowedMethods)) {
     app.all(path, ({ req }) => {
@@ -194,6 +197,15 @@ async function getJournal(deps: ApiDeps, context: ApiContext): Promise<Response>
     entries: entries.filter((entry) => mayUse(caller, entry.scope)).map(presentEntry),
     next: last && last.seq < head.seq ? last.seq : null,
   });
+}
+
+async function postExplain(deps: ApiDeps, context: ApiContext): Promise<Response> {
+  const body = await readJsonBody(context.req.raw);
+  if (!body.ok) return problemResponse(body.code, body.detail);
+  const explained = await explainNetwork(deps, context.get('caller'), body.value);
+  if (explained.ok) return context.json(explained.answer);
+  const { code, detail, problems } = explained;
+  return problemResponse(code, detail, problems ? { problems } : {});
 }
 
 async function postReload(deps: ApiDeps, context: ApiContext): Promise<Response> {

@@ -4,6 +4,8 @@
  */
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { positionSchema, selectorSchema } from '../core/purge/command.ts';
+import { networkExplanationSchema } from '../core/purge/explanation.ts';
+import { explainRequest } from './explain.ts';
 import { maxSelectors } from './parse-purge.ts';
 
 const text = z.string();
@@ -158,6 +160,21 @@ export function describeRoutes(app: OpenAPIHono): void {
     security,
     request: { query: z.object({ after: text.optional(), limit: text.optional() }) },
     responses: { 200: json(journal, 'Entries after a number, in order.'), ...problems },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/explain',
+    security,
+    request: {
+      body: { required: true, content: { 'application/json': { schema: explainRequest } } },
+    },
+    responses: {
+      200: json(
+        networkExplanationSchema,
+        'What each PoP and shield holds under the URL, what it would answer, and why.',
+      ),
+      ...problems,
+    },
   });
   registry.registerPath({
     method: 'post',

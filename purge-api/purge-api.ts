@@ -89,7 +89,7 @@ function httpServer(listener: RequestListener): Server {
 }
 
 function apiDeps({ log }: NodeContext, parts: Assembly) {
-  const { metrics, journal, purges, topology, authenticate, registry, reloadAll } = parts;
+  const { metrics, journal, purges, topology, authenticate, registry, reloadAll, fanOut } = parts;
   return {
     log,
     metrics,
@@ -99,6 +99,7 @@ function apiDeps({ log }: NodeContext, parts: Assembly) {
     authenticate,
     nodes: registry.all,
     reload: reloadAll,
+    ask: fanOut.ask,
   };
 }
 

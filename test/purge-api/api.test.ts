@@ -47,6 +47,7 @@ async function setUp({ isStarting = false } = {}) {
     authenticate,
     nodes: registry.all,
     reload: reloadAll,
+    ask: parts.fanOut.ask,
   });
   const nodes: { par?: FakeNode; eu?: FakeNode } = {};
   for (const id of isStarting ? (['eu'] as const) : (['par', 'eu'] as const)) {
@@ -465,6 +466,7 @@ describe('everything else', () => {
     });
     assert.deepEqual([status, body.openapi], [200, '3.1.0']);
     assert.deepEqual(Object.keys(body.paths).sort(), [
+      '/v1/explain',
       '/v1/journal',
       '/v1/nodes',
       '/v1/purges',
