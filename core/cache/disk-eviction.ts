@@ -32,7 +32,6 @@ export interface DiskEvictionOptions {
 const doomedPerStep = 512;
 const chunksPerStep = 256;
 const bodiesPerStep = 512;
-const leftoversPerPage = 500;
 
 /** Bodies without a response that an earlier process left behind are removed from the start on, without grace. */
 export function createDiskEviction(
@@ -77,8 +76,6 @@ export function createDiskEviction(
     }
   };
   const evict = () => {
-    // What an earlier process left behind is counted as live until it is gone; it goes first.
-    if (leftovers.isPending) return;
     let excess = liveBytes() - budgetBytes;
     if (excess <= 0) return;
     for (const rowId of store.oldest(doomedPerStep)) {
@@ -91,7 +88,9 @@ export function createDiskEviction(
   };
   const tolerance = budgetBytes * 1.1;
   const relieve = () => {
-    evict();
+    // What an earlier process left behind is counted as live until it is gone; it goes first.
+    if (leftovers.isPending) leftovers.removeSome();
+    else evict();
     const now = clock.monotonicMs();
     remove((grave) => grave.dueMs <= now || store.totals.bytes > tolerance);
   };
@@ -100,16 +99,12 @@ export function createDiskEviction(
     const isDue = next !== undefined && next.dueMs <= clock.monotonicMs();
     const isOver = next !== undefined && store.totals.bytes > tolerance;
     const canEvict = liveBytes() > budgetBytes && store.totals.responses > 0;
-    return isDue || isOver || canEvict;
+    return leftovers.isPending || isDue || isOver || canEvict;
   };
   return {
     bury,
     relieve,
     step() {
-      if (leftovers.isPending) {
-        leftovers.step();
-        return 'more';
-      }
       if (!hasWork()) return 'idle';
       store.transaction(relieve);
       return hasWork() ? 'more' : 'idle';
@@ -130,33 +125,30 @@ export function createDiskEviction(
 /** For the limit of a step; the chunks of small bodies are counted one by one. */
 const averageChunkBytes = 256 * 1024;
 
-/** The orphans that were in the file when it was opened. */
+/** The orphans that were in the file when it was opened: what thirty seconds before a crash doomed, at most. */
 function createLeftovers(store: DiskStore) {
-  const last = store.totals.nextRowId - 1;
-  let page: number[] = [];
-  const refill = () => {
-    page = store.orphans(0, leftoversPerPage).filter((rowId) => rowId <= last);
-  };
-  refill();
+  let rowIds = store.orphans();
+  let at = 0;
   return {
     get isPending() {
-      return page.length > 0;
+      return at < rowIds.length;
     },
-    step() {
-      store.transaction(() => {
-        let chunks = chunksPerStep;
-        const left = [...page];
-        for (let rowId = left[0]; rowId !== undefined && chunks > 0; rowId = left[0]) {
-          const removed = store.removeChunks(rowId, chunks);
-          chunks -= removed === undefined ? 1 : Math.max(1, Math.ceil(removed / averageChunkBytes));
-          if (removed !== undefined) continue;
-          store.removeOrphan(rowId);
-          left.shift();
-        }
-        store.afterCommit(() => {
-          page = left;
-          if (page.length === 0) refill();
-        });
+    /** Inside a transaction: a bounded step. */
+    removeSome() {
+      let next = at;
+      for (let chunks = chunksPerStep; chunks > 0 && next < rowIds.length; ) {
+        const rowId = rowIds[next] ?? 0;
+        const removed = store.removeChunks(rowId, chunks);
+        chunks -= removed === undefined ? 1 : Math.max(1, Math.ceil(removed / averageChunkBytes));
+        if (removed !== undefined) continue;
+        store.removeOrphan(rowId);
+        next += 1;
+      }
+      store.afterCommit(() => {
+        at = next;
+        if (at < rowIds.length) return;
+        rowIds = [];
+        at = 0;
       });
     },
   };

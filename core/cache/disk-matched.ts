@@ -15,9 +15,8 @@ import type { DiskStore } from './disk-store.ts';
 export interface DiskMatched {
   /** Adds an entry to be counted; without a report when too many wait. */
   add(entry: JournalEntry): void;
+  /** `idle` only when nothing waits to be counted. */
   step(): StepResult;
-  /** Nothing waits to be counted: rows may be removed. */
-  readonly isIdle: boolean;
 }
 
 export interface DiskMatchedOptions {
@@ -97,9 +96,6 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
         count.after = undefined;
       }
       return 'more';
-    },
-    get isIdle() {
-      return count === undefined && waiting.length === 0;
     },
   };
 }

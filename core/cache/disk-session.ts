@@ -96,7 +96,6 @@ function assemble(
     {
       intervalMs: sweepIntervalMs,
       graceMs: sweepIntervalMs,
-      mayRemove: () => matched.isIdle,
       oldestWriteSeq: () => oldestSeq(queue),
       onRemoved: (reason) => counts.removals({ reason }),
       onSoftMarked: () => counts.softMarked(),
@@ -111,6 +110,7 @@ function assemble(
     });
     return result;
   };
+  // Counting goes before sweeping: what is removed can no longer be counted.
   const tasks = [eviction.step, matched.step, sweeper.step, createVacuum(store, budgetBytes)];
   const batch = createBatch({ store, journal, queue, counts, bury: eviction.bury });
   const maintenance = createMaintenance(clock, { pauseMs, idleMs }, tasks.map(guarded));

@@ -53,8 +53,7 @@ export interface DiskStore {
   removeChunks(rowId: number, limit: number): number | undefined;
   addOrphan(rowId: number): void;
   removeOrphan(rowId: number): void;
-  /** Up to `limit` orphans with ids above `afterId`, ascending. */
-  orphans(afterId: number, limit: number): number[];
+  orphans(): number[];
   insertResponse(rowId: number, init: StoredResponseInit): void;
   /** New head, label and mark for a row over the same body. */
   replaceHead(row: ResponseRow, init: StoredResponseInit): void;
@@ -157,7 +156,7 @@ export function createDiskStore(database: SqliteDatabase, options: DiskStoreOpti
     },
     addOrphan: (rowId) => void sql.insertOrphan.run(rowId),
     removeOrphan: (rowId) => void sql.deleteOrphan.run(rowId),
-    orphans: (afterId, limit) => sql.orphans.all(afterId, limit).map((row) => row.id),
+    orphans: () => sql.orphans.all().map((row) => row.id),
     insertResponse(rowId, init) {
       const row = rowOf(rowId, init);
       tick += 1;
@@ -220,9 +219,7 @@ function prepare(database: SqliteDatabase) {
     deleteChunks: database.prepare<[number, number]>('delete from chunks where id between ? and ?'),
     insertOrphan: database.prepare<[number]>('insert or ignore into orphans (id) values (?)'),
     deleteOrphan: database.prepare<[number]>('delete from orphans where id = ?'),
-    orphans: database.prepare<[number, number], { id: number }>(
-      'select id from orphans where id > ? order by id limit ?',
-    ),
+    orphans: database.prepare<[], { id: number }>('select id from orphans order by id'),
     insertResponse: database.prepare<[ResponseRow & { used_at: number }]>(
       `insert into responses (${columns}, used_at) values (@id, @label_seq, @stale_since_ms, @body_bytes,
         @size, @crc, @identity, @host, @variant, @key, @head, @used_at)`,

@@ -24,8 +24,6 @@ export interface DiskSweeperOptions {
   intervalMs: number;
   /** From the end of a pass until its entries are forgotten. */
   graceMs: number;
-  /** While false nothing is removed: matches are being counted. */
-  mayRemove(): boolean;
   /** The smallest cursor at which a write in progress began; undefined without one. */
   oldestWriteSeq(): number | undefined;
   onRemoved(reason: 'purged' | 'damaged'): void;
@@ -113,7 +111,6 @@ export function createDiskSweeper(
 
   return {
     step() {
-      if (!options.mayRemove()) return 'idle';
       const { position } = journal;
       // A reset ends the pass: what it has seen was judged by another journal.
       if (pass && pass.identity !== position?.identity) pass = undefined;

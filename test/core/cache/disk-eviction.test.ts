@@ -66,10 +66,7 @@ test('a doomed body can be read until its grace is over', async (t) => {
   assert.ok(disk.tier.chunk(rowId, 1));
   await disk.clock.advance(3000);
   assert.equal(disk.tier.chunk(rowId, 1), undefined);
-  assert.deepEqual(
-    [disk.writer.stats().liveBytes, disk.writer.stats().doomedBytes],
-    [0, 0],
-  );
+  assert.deepEqual([disk.writer.stats().liveBytes, disk.writer.stats().doomedBytes], [0, 0]);
 });
 
 test('without room for a grace the oldest doomed bodies go at once', async (t) => {
@@ -107,6 +104,32 @@ test('bodies that a crash left unfinished are removed after the start, in the ba
   await again.clock.advance(3000);
   assert.equal(again.writer.stats().liveBytes, 0);
   assert.equal(again.tier.chunk(write.rowId ?? 0, 0), undefined);
+});
+
+test('a body that was finished in a later batch than it was begun in is no leftover', async (t) => {
+  const disk = await openDisk(t);
+  const body = bodyOf(3 * chunkBytes, 'page');
+  const write = disk.tier.begin(response('page').key);
+  write.append(body);
+  await disk.settle();
+  write.finish(response('page', { bodyBytes: body.length }), 8);
+  await disk.settle();
+  disk.close();
+  const again = await openDisk(t, { file: disk.file, isFresh: false });
+  await again.clock.advance(60_000);
+  assert.ok(again.tier.body(write.rowId ?? 0, body.length)?.equals(body));
+});
+
+test('what a crash left behind goes before anything that is visible', async (t) => {
+  const disk = await openDisk(t, { budgetBytes: 8 * MiB, maxObjectBytes: 4 * MiB });
+  await fill(disk, 3, MiB);
+  disk.tier.begin(response('lost').key).append(bodyOf(3 * MiB, 'lost'));
+  await disk.settle();
+  disk.close();
+  const again = await openDisk(t, { file: disk.file, isFresh: false, budgetBytes: 4 * MiB });
+  await again.store(response('new'));
+  await again.clock.advance(3000);
+  assert.deepEqual(visible(again, 3), [0, 1, 2]);
 });
 
 test('gives the file’s pages back when far less is stored than before', async (t) => {

@@ -192,7 +192,10 @@ test('forgets the oldest entries beyond the bound, and counts what they may have
   for (const tag of ['a', 'b', 'c', 'd', 'e']) await disk.purge([{ kind: 'tag', tag }]);
   const { start, entries } = disk.writer.entriesFrom(0);
   assert.equal(start?.seq, 2);
-  assert.deepEqual(entries.map(({ seq }) => seq), [3, 4, 5]);
+  assert.deepEqual(
+    entries.map(({ seq }) => seq),
+    [3, 4, 5],
+  );
   assert.equal(await disk.store(response('page', { labelSeq: 1 })), null);
   assert.notEqual(await disk.store(response('page', { labelSeq: 2 })), null);
   disk.close();
