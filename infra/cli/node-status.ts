@@ -1,5 +1,6 @@
 /** `GET /v1/nodes` in words. Pure. */
 import { z } from 'zod';
+import { roleName } from './role-names.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -39,7 +40,7 @@ export function statusLines(
     const text = stateText(node, nowMs);
     return [
       node.id,
-      node.role,
+      roleName(node.role),
       node.listen,
       node.admin,
       node.cursor === null ? '' : positionText(node),

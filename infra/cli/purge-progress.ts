@@ -58,8 +58,8 @@ export function progressText({ nodes }: PurgeStatus): string {
   return `${done} of ${nodes.length} nodes${names === '' ? '' : `, waiting for ${names}`}`;
 }
 
-/** The result after a wait. `waitedMs` stands in where the API does not say how long it took. */
-export function resultLines(purge: PurgeStatus, waitedMs: number): string[] {
+/** The result after a wait. `waitedMs` stands in where the API does not say how long it took; `base` is the API. */
+export function resultLines(purge: PurgeStatus, waitedMs: number, base: string): string[] {
   const { status, nodes } = purge;
   if (status === 'converged') {
     const tookMs = Math.round(purge.convergedInMs ?? waitedMs);
@@ -72,7 +72,7 @@ export function resultLines(purge: PurgeStatus, waitedMs: number): string[] {
   return [
     `not converged after ${(waitedMs / 1000).toFixed(1)} s: ${missing.join(', ') || 'no node has answered'}`,
     ...evidenceTable(nodes),
-    `It goes on by itself; ask again with: GET /v1/purges/${purge.id}`,
+    `It goes on by itself, and shows how far it is at ${base}/v1/purges/${purge.id}`,
   ];
 }
 

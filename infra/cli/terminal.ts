@@ -51,7 +51,7 @@ export function createTerminal(out: NodeJS.WriteStream, err: NodeJS.WriteStream)
       clear();
       if (text === '') return;
       // A line that wraps could not be erased again.
-      err.write(text.slice(0, Math.max(20, (err.columns ?? 80) - 1)));
+      err.write(text.slice(0, (err.columns || 80) - 1));
       hasProgress = true;
     },
     style: (style, text) => styleText(style, text, { stream: out, validateStream: true }),

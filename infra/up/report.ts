@@ -1,5 +1,6 @@
 /** The events of `up` in words, for a person who watches; or as JSON, a line each, for a program. */
 import { assertNever, type Clock } from '../../core/runtime/deps.ts';
+import { roleName } from '../cli/role-names.ts';
 import { formatTable } from '../cli/table.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ProcessState, Report, UpEvent } from './events.ts';
@@ -101,7 +102,7 @@ function browseWords(pages: readonly PageToBrowse[], { style }: Terminal): strin
 function stateTable(nodes: readonly ProcessState[], terminal: Terminal): string[] {
   const rows = nodes.map((node) => [
     node.id,
-    roleNames[node.role],
+    roleName(node.role),
     node.place,
     node.listen,
     node.admin ?? '',
@@ -111,14 +112,6 @@ function stateTable(nodes: readonly ProcessState[], terminal: Terminal): string[
   ]);
   return formatTable(['NODE', 'ROLE', 'PLACE', 'ADDRESS', 'ADMIN', 'STATE'], rows);
 }
-
-const roleNames: Record<ProcessState['role'], string> = {
-  edge: 'edge',
-  shield: 'shield',
-  dns: 'geo-dns',
-  purge: 'purge-api',
-  origin: 'demo origin',
-};
 
 /** `2.3 s`, or `0.25 s` below one. */
 export function seconds(ms: number): string {

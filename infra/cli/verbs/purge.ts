@@ -42,7 +42,7 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
   terminal.progress('');
   const last = await waitForCounts(context, access, judged);
   if (options.json) terminal.line(JSON.stringify(last));
-  else for (const line of resultLines(last, waitedMs)) terminal.line(line);
+  else for (const line of resultLines(last, waitedMs, access.base)) terminal.line(line);
   return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
 }
 

@@ -48,19 +48,24 @@ test('converged says in how many milliseconds and on how many nodes, with the ev
     status: 'converged',
     convergedInMs: 11.6,
   });
-  const [first, ...rest] = resultLines(converged, 300);
+  const [first, ...rest] = resultLines(converged, 300, 'http://a:1');
   assert.equal(first, 'converged in 12 ms: 2 nodes');
   assert.match(rest.join('\n'), /par +edge +acknowledged +2026-11-20T14:02:00\.000Z +3/);
 });
 
 test('where the API does not know how long it took, the time that we waited stands in', () => {
   const converged = status(['acknowledged'], { status: 'converged' });
-  assert.equal(resultLines(converged, 42.2)[0], 'converged in 42 ms: 1 node');
+  assert.equal(resultLines(converged, 42.2, 'http://a:1')[0], 'converged in 42 ms: 1 node');
 });
 
 test('not converged names each node that has not acknowledged, and its state', () => {
-  const [first] = resultLines(status(['acknowledged', 'behind', 'unreachable']), 10_000);
+  const [first, ...rest] = resultLines(
+    status(['acknowledged', 'behind', 'unreachable']),
+    10_000,
+    'http://a:1',
+  );
   assert.equal(first, 'not converged after 10.0 s: nyc is behind, eu is unreachable');
+  assert.match(rest.at(-1) ?? '', /at http:\/\/a:1\/v1\/purges\/p1$/);
 });
 
 test('accepted promises no more than that it is in the journal', () => {
