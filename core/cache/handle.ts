@@ -14,6 +14,7 @@ import type { AccessRecord } from './access-log.ts';
 import { type AdmitDeps, type Admitted, admit, type Refused } from './admit.ts';
 import type { Disposition } from './decide.ts';
 import { deliver } from './deliver.ts';
+import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { type Answer, type ObtainDeps, obtain } from './obtain.ts';
 import { type Outcome, outcomeOf, type XCache } from './outcome.ts';
@@ -171,7 +172,7 @@ function send(
     ownFields: [
       ...ageField(outcome),
       ...ownFields(exchange, admitted, outcome.xCache, outcome.behind, cacheStatus),
-      ...(tier ? labelFields(deps, request, outcome) : []),
+      ...(tier ? labelFields(deps, request, entry, outcome) : []),
     ],
     hidden: tier ? noFields : tagFieldNames,
     // The origin's answer to HEAD tells the length itself; its body tells nothing.
@@ -209,12 +210,20 @@ function ownFields(
   return fields;
 }
 
-/** What the asking tier needs to store the answer: the position it is valid under, or since when it is stale. */
-function labelFields(deps: HandleDeps, request: CacheRequest, outcome: Outcome): string[] {
+/**
+ * What the asking tier needs to store the answer: the position it is valid under, or since when it is stale. That position is the
+ * answer's own and not simply ours: a purge may have come since it was fetched.
+ */
+function labelFields(
+  deps: HandleDeps,
+  request: CacheRequest,
+  entry: StoredResponse,
+  outcome: Outcome,
+): string[] {
   if (outcome.staleSinceMs !== undefined) {
     return [tierHeaders.staleSince, String(outcome.staleSinceMs)];
   }
-  const label = request.unreached ?? deps.obtain.purges.position();
+  const label = request.unreached ?? deps.obtain.purges.labelOf(entry);
   return [tierHeaders.label, formatPosition(label)];
 }
 

@@ -18,6 +18,11 @@ export interface PurgeState {
   position(): Position;
   /** Judges a stored response and relabels it when it is clean. */
   judge(entry: StoredResponse): Cleanliness;
+  /**
+   * The position under which a response is known to be valid: the cursor when no purge above its label matched it, else its
+   * label (whose hash is no longer known, and left empty).
+   */
+  labelOf(entry: StoredResponse): Position;
   /** Resolves true once the cursor has reached `position` of the same identity, false after `waitMs`. */
   reaches(position: Position, waitMs: number): Promise<boolean>;
 }
@@ -38,23 +43,28 @@ export function createPurgeState(
   const sync = () => {
     if (source.isBehind()) index = source.take();
   };
+  const judge = (entry: StoredResponse) => {
+    const cleanliness = cleanThrough(entry, index);
+    if (cleanliness.kind === 'clean') {
+      entry.labelSeq = Math.max(entry.labelSeq, index.cursor.seq);
+    } else if (cleanliness.kind === 'soft') {
+      entry.staleSinceMs = Math.min(entry.staleSinceMs ?? cleanliness.sinceMs, cleanliness.sinceMs);
+    }
+    return cleanliness;
+  };
   return {
     sync,
     get index() {
       return index;
     },
     position: () => index.cursor,
-    judge(entry) {
-      const cleanliness = cleanThrough(entry, index);
-      if (cleanliness.kind === 'clean') {
-        entry.labelSeq = Math.max(entry.labelSeq, index.cursor.seq);
-      } else if (cleanliness.kind === 'soft') {
-        entry.staleSinceMs = Math.min(
-          entry.staleSinceMs ?? cleanliness.sinceMs,
-          cleanliness.sinceMs,
-        );
-      }
-      return cleanliness;
+    judge,
+    labelOf(entry) {
+      judge(entry);
+      const { identity, labelSeq: seq } = entry;
+      const { cursor } = index;
+      const isCursor = identity === cursor.identity && seq === cursor.seq;
+      return isCursor ? cursor : { identity, seq, hash: '' };
     },
     async reaches(position, waitMs) {
       const untilMs = clock.monotonicMs() + waitMs;
