@@ -38,9 +38,16 @@ export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** True for the addresses that mean "every interface". */
+/** True for the addresses that mean "every interface", however they are written. */
 export function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::' || host === '0:0:0:0:0:0:0:0';
+  return parseAddress(host)?.bytes.every((byte) => byte === 0) ?? false;
+}
+
+/** True for the addresses that only this machine itself can connect to (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopback(host: string): boolean {
+  const address = parseAddress(host);
+  if (address?.family === 4) return address.bytes[0] === 127;
+  return address?.bytes.every((byte, index) => byte === (index === 15 ? 1 : 0)) ?? false;
 }
 
 /** The bytes of an address; an IPv4-mapped IPv6 address becomes IPv4. Undefined when it is no address. */

@@ -29,21 +29,27 @@ export interface Random {
   hex(byteLength: number): string;
 }
 
+/** Beyond 2³¹−1 ms the timers of Node run at once. A longer delay ends early instead, after 24 days. */
+const longestDelayMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, run) {
-    const handle = setTimeout(run, delayMs);
+    const handle = setTimeout(run, Math.min(delayMs, longestDelayMs));
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },
   sleep(delayMs, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve(false);
-      const handle = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve(true);
-      }, delayMs);
+      const handle = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve(true);
+        },
+        Math.min(delayMs, longestDelayMs),
+      );
       const onAbort = () => {
         clearTimeout(handle);
         resolve(false);

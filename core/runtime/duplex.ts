@@ -12,6 +12,7 @@ import { type Clock, every, type Random } from './deps.ts';
 
 const maxMessageBytes = 16 * 2 ** 20;
 const maxBufferedBytes = 32 * 2 ** 20;
+const maxReasonBytes = 120;
 const heartbeatMs = 5000;
 const firstRetryMs = 100;
 const longestRetryMs = 2000;
@@ -20,7 +21,7 @@ const longestRetryMs = 2000;
 export interface Duplex {
   /** Sends a message; false when the connection is gone or its peer reads too slowly (it is then cut). */
   send(message: unknown): boolean;
-  /** Ends the connection; `reason` (at most 120 bytes) is shown to the peer. */
+  /** Ends the connection; the beginning of `reason` (120 bytes) is shown to the peer. */
   close(reason: string): void;
 }
 
@@ -53,7 +54,7 @@ export function acceptDuplex<Who>(
   });
   server.on('upgrade', (request: IncomingMessage, socket: NodeDuplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path) {
+    if (request.url?.split('?', 1)[0] !== options.path) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
@@ -68,7 +69,7 @@ export function acceptDuplex<Who>(
   });
   return {
     closeAll(reason) {
-      for (const client of sockets.clients) client.close(1001, reason);
+      for (const client of sockets.clients) client.close(1001, shortened(reason));
       sockets.close();
     },
   };
@@ -116,7 +117,8 @@ export function dialDuplex(
       attach(clock, webSocket, options.onOpen, again);
     });
     webSocket.on('error', (error) => {
-      if (opened) return;
+      // To close a connection that is not open yet is an error to `ws`.
+      if (opened || stopped) return;
       options.onFailure?.(error.message);
       again();
     });
@@ -125,7 +127,7 @@ export function dialDuplex(
   return {
     stop(reason) {
       stopped = true;
-      current?.close(1000, reason);
+      current?.close(1000, shortened(reason));
     },
   };
 }
@@ -147,7 +149,7 @@ function attach(
       return true;
     },
     close(reason) {
-      webSocket.close(1000, reason);
+      webSocket.close(1000, shortened(reason));
       // A peer that does not answer the closing handshake is cut.
       clock.after(1000, () => webSocket.terminate());
     },
@@ -173,6 +175,14 @@ function attach(
     handlers.onClose(reason.toString() || `closed (${code})`);
     afterClose?.();
   });
+}
+
+/** A reason that fits into a close frame (RFC 6455 §5.5); `ws` throws at a longer one. */
+function shortened(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= maxReasonBytes) return reason;
+  // A character that the cut went through is left out.
+  return bytes.toString('utf8', 0, maxReasonBytes).replace(/\ufffd+$/, '');
 }
 
 function parseMessage(raw: RawData): unknown {

@@ -19,7 +19,7 @@ export interface Metrics {
   ): (labels?: Labels, by?: number) => void;
   /** A number that is read when the metrics are printed. */
   gauge(name: string, help: string, read: () => number): void;
-  /** A number a label set that is set when it changes. */
+  /** A state a label set, 0 or 1, that is set when it changes. Of several threads the lowest is shown: 1 means all. */
   labelledGauge(
     name: string,
     help: string,
@@ -75,7 +75,14 @@ export function createMetrics(): Metrics {
     labelledGauge(name, help, labels) {
       const gauge = once(
         name,
-        () => new Gauge({ name, help, labelNames: [...labels], registers: [registry] }),
+        () =>
+          new Gauge({
+            name,
+            help,
+            labelNames: [...labels],
+            registers: [registry],
+            aggregator: 'min',
+          }),
       );
       return (values, value) => gauge.set(values, value);
     },

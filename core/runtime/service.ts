@@ -7,6 +7,7 @@
  *   outlives its parent. With a parent, SIGINT is ignored: Ctrl-C reaches the whole terminal group, and the parent decides.
  * - SIGHUP: reload.
  */
+import { formatHostPort } from './addresses.ts';
 import type { Log } from './log.ts';
 
 export interface Service {
@@ -30,14 +31,17 @@ const orphanDrainLimitMs = 2500;
 export async function runService(log: Log, start: () => Promise<Service>): Promise<void> {
   let service: Service | undefined;
   let stopping = false;
-  const stop = (reason: string, limitMs: number) => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    log.info({ reason }, 'draining');
+  const endAfter = (limitMs: number) => {
     setTimeout(() => {
       log.warn({ limitMs }, 'drain limit reached');
       process.exit(1);
     }, limitMs).unref();
+  };
+  const stop = (reason: string, limitMs: number) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ reason }, 'draining');
+    endAfter(limitMs);
     // A little is left for what comes after the last request: flushing, goodbyes.
     Promise.resolve(service?.drain(limitMs * 0.8)).then(
       () => {
@@ -56,8 +60,13 @@ export async function runService(log: Log, start: () => Promise<Service>): Promi
   process.on('SIGINT', () => {
     if (!hasParent) stop('SIGINT', drainLimitMs);
   });
-  if (hasParent) process.on('disconnect', () => stop('parent is gone', orphanDrainLimitMs));
-  if (hasParent && !process.connected) stop('parent is gone', orphanDrainLimitMs);
+  const stopOrphan = () => {
+    // A parent that asked for the drain and went is no second signal; but nobody waits for long any more.
+    if (stopping) endAfter(orphanDrainLimitMs);
+    else stop('parent is gone', orphanDrainLimitMs);
+  };
+  if (hasParent) process.on('disconnect', stopOrphan);
+  if (hasParent && !process.connected) stopOrphan();
   process.on('SIGHUP', () => {
     service?.reload?.().then(
       (done) => log.info({ done }, 'reloaded'),
@@ -82,6 +91,7 @@ const unwritable: ReadonlySet<string> = new Set([
   'ENOTDIR',
   'EEXIST',
   'ENOSPC',
+  'SQLITE_CANTOPEN',
 ]);
 
 /** One clear line, and what to do, for the failures that users meet. */
@@ -90,14 +100,15 @@ export function startFailure(error: unknown): string {
     port?: number;
     address?: string;
   };
+  const where = formatHostPort({ host: address ?? '', port: port ?? 0 });
   if (code === 'EADDRINUSE') {
-    return `${address}:${port} is in use by another process: stop that one, or change the address in the configuration`;
+    return `${where} is in use by another process: stop that one, or change the address in the configuration`;
   }
   if (code === 'EACCES' && port !== undefined) {
-    return `${address}:${port} may not be bound by this user: choose a port above 1023, or grant CAP_NET_BIND_SERVICE`;
+    return `${where} may not be bound by this user: choose a port above 1023, or grant CAP_NET_BIND_SERVICE`;
   }
   if (code === 'EADDRNOTAVAIL') {
-    return `${address}:${port}: this machine has no such address: change "listen" or "admin" in the configuration`;
+    return `${where}: this machine has no such address: change "listen" or "admin" in the configuration`;
   }
   if (path !== undefined && code !== undefined && unwritable.has(code)) {
     return `${path} cannot be written (${code}): change its owner, or "dataDir" in the configuration`;

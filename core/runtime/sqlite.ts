@@ -29,10 +29,7 @@ export interface OpenOptions {
 
 /** Opens (and unless `readonly`, creates) the database file at `path`. Throws SqliteError when it is damaged. */
 export function openDatabase(path: string, options: OpenOptions = {}): SqliteDatabase {
-  const database = new Database(path, {
-    readonly: options.readonly ?? false,
-    timeout: options.busyTimeoutMs ?? 5000,
-  });
+  const database = connect(path, options);
   try {
     assertVersion(database);
     if (!options.readonly) {
@@ -48,6 +45,18 @@ export function openDatabase(path: string, options: OpenOptions = {}): SqliteDat
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** SQLite does not say which file it could not open; whoever shows the error to a person needs to know. */
+function connect(path: string, options: OpenOptions): SqliteDatabase {
+  try {
+    return new Database(path, {
+      readonly: options.readonly ?? false,
+      timeout: options.busyTimeoutMs ?? 5000,
+    });
+  } catch (error) {
+    throw Object.assign(error as Error, { path });
   }
 }
 
