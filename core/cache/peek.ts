@@ -26,11 +26,13 @@ export interface PeekDeps {
 export function peek({ memory, disk, index }: PeekDeps, key: string, headers: RawHeaders): Peeked {
   const inMemory = memory.peek(key);
   const onDisk = disk?.lookup(key) ?? [];
-  const live = onDisk.filter((row) => cleanThrough(row, index).kind !== 'hard');
+  const isLive = (held: StoredResponse) => cleanThrough(held, index).kind !== 'hard';
+  const newestInMemory = selectVariant(inMemory, headers);
   const stored =
-    selectVariant(inMemory, headers) ??
-    selectVariant(live, headers) ??
+    (newestInMemory && isLive(newestInMemory) ? newestInMemory : undefined) ??
+    selectVariant(onDisk.filter(isLive), headers) ??
     // What was purged is found as well, so that it can be said why this is a miss.
+    newestInMemory ??
     selectVariant(onDisk, headers);
   const varies = stored === undefined && inMemory.length + onDisk.length > 0;
   return {

@@ -90,13 +90,15 @@ export function createStore(
   return {
     find(key, requestHeaders) {
       const inMemory = memory.find(key, requestHeaders);
-      if (inMemory.found) {
-        countLookup(byMemory);
-        const lookup = judged(inMemory.found);
-        if (lookup.cleanliness.kind !== 'hard') return lookup;
+      const first = inMemory.found && judged(inMemory.found);
+      if (inMemory.found && first) {
+        if (first.cleanliness.kind !== 'hard') {
+          countLookup(byMemory);
+          return first;
+        }
         countPurged();
         memory.drop(inMemory.found);
-        return lookup;
+        // The row may be good: it is of a later fetch, or the sweeper has lifted its label above what the index has forgotten.
       }
       const onDisk = fromDisk(key, requestHeaders);
       if (onDisk.found) {
@@ -107,6 +109,7 @@ export function createStore(
         }
       }
       countLookup(byNone);
+      if (first) return first;
       const varies = inMemory.varies || (onDisk.varies && !onDisk.found);
       return {
         stored: undefined,

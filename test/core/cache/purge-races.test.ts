@@ -4,7 +4,9 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { handle } from '../../../core/cache/handle.ts';
+import { peek } from '../../../core/cache/peek.ts';
 import { createTestEngine, settle, type TestEngine } from '../../support/engine.ts';
+import { createFakeDisk } from '../../support/fake-disk.ts';
 
 const fresh = ['Cache-Control', 'max-age=60', 'Surrogate-Key', 'news'];
 const news = [{ kind: 'tag' as const, tag: 'news' }];
@@ -108,5 +110,37 @@ describe('the label of an answer to a tier', () => {
     engine.journal.purges.sync();
     engine.upstream.call(0).respond({ headers: fresh, body: 'old' });
     assert.match((await answer).label ?? '', /^journal-a 0 /);
+  });
+});
+
+describe('a copy in memory whose label is below what the index remembers', () => {
+  it('gives way to the row on disk, which the sweeper has judged: the page stays a hit', async () => {
+    const disk = createFakeDisk();
+    disk.isEager = true;
+    const engine = createTestEngine({ disk });
+    engine.upstream.script = (call) => void call.respond({ headers: fresh, body: 'page' });
+    await engine.fetch('/page');
+    const seq = engine.journal.purge([{ kind: 'tag', tag: 'sport' }]);
+    engine.journal.purges.sync();
+    for (const { init } of disk.rows.values()) init.labelSeq = seq;
+    engine.journal.purges.index.forgetThrough(seq);
+    const { memory } = engine.store;
+    const { index } = engine.journal.purges;
+    const peeked = peek({ memory, disk, index }, 'http://www.demo.test/page', []);
+    const { answer, body } = await engine.fetch('/page');
+    assert.equal(peeked.lookup.cleanliness.kind, 'clean');
+    assert.ok(answer.kind === 'stored' && answer.disposition.kind === 'hit', answer.kind);
+    assert.equal(body, 'page');
+    assert.equal(engine.upstream.calls.length, 1);
+  });
+
+  it('is said to be purged when nothing else is there', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) => void call.respond({ headers: fresh, body: 'page' });
+    await engine.fetch('/page');
+    engine.journal.purge(news);
+    const { answer } = await engine.fetch('/page');
+    assert.ok(answer.kind === 'streaming');
+    assert.deepEqual(answer.disposition, { kind: 'miss', fwd: 'uri-miss', detail: 'purged' });
   });
 });
