@@ -22,12 +22,12 @@ export async function runProgram(context: CliContext, args: readonly string[]): 
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return explain(context, error);
+    return tell(context, error);
   }
 }
 
 /** One clear message for what people meet; anything else is a mistake of ours and keeps its stack. */
-function explain({ terminal }: CliContext, error: unknown): number {
+function tell({ terminal }: CliContext, error: unknown): number {
   // commander has printed what it has to say: help, or what is wrong with the arguments.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
   if (error instanceof CommandError) {
@@ -59,6 +59,7 @@ function createProgram(context: CliContext, setExitCode: SetExitCode): Command {
   addUp(program, context, setExitCode);
   addCheck(program, context);
   addGet(program, context);
+  addExplain(program, context, setExitCode);
   addPurge(program, context, setExitCode);
   addStatus(program, context);
   addReload(program, context, setExitCode);
@@ -147,6 +148,22 @@ const apiOptions = (command: Command) =>
     .option('--api <url>', 'address of the purge API')
     .option('--token <secret>', 'token for the purge API')
     .addOption(jsonOption());
+
+function addExplain(program: Command, context: CliContext, setExitCode: SetExitCode): void {
+  const command = program
+    .command('explain')
+    .summary('say what each node holds under a URL, and why it would answer as it would')
+    .description(
+      'Asks every PoP and shield what it holds under a URL and what it would answer to a plain GET; nothing is fetched or changed.',
+    )
+    .argument('<url>', 'http://HOST/PATH, of a site of the network')
+    .option('--pop <id>', 'one PoP or shield, in detail')
+    .option('--header <field>', '"Name: value" of the request; may be repeated', collect, []);
+  apiOptions(command).action(async (url, options) => {
+    const { explain } = await import('./verbs/explain.ts');
+    setExitCode(await explain(context, url, options));
+  });
+}
 
 function addPurge(program: Command, context: CliContext, setExitCode: SetExitCode): void {
   const command = program

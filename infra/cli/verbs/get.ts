@@ -7,6 +7,7 @@ import type { CliContext } from '../cli-context.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import { fetchPage, type Page } from '../fetch-page.ts';
 import { requireTopology } from '../find-config.ts';
+import { parseHeaderField } from '../header-field.ts';
 import { findClient } from '../place.ts';
 import { askSteering, type Steering } from '../steering.ts';
 import { describeWay, stepsOf, type Way } from '../way.ts';
@@ -24,7 +25,7 @@ export interface GetOptions {
 export async function get(context: CliContext, given: string, options: GetOptions): Promise<void> {
   const { terminal } = context;
   const url = parseUrl(given);
-  const headers = options.header.map(parseField);
+  const headers = options.header.map(parseHeaderField);
   const topology = requireTopology(options.config, context);
   const client = findClient(options.from, topology);
   const steering = await askSteering(context, topology, url.hostname, client);
@@ -78,12 +79,6 @@ function parseUrl(text: string): URL {
     throw usageError(`"${text}": the PoPs listen on HTTP, so write http://HOST/PATH`);
   }
   return url;
-}
-
-function parseField(text: string): [string, string] {
-  const colon = text.indexOf(':');
-  if (colon <= 0) throw usageError(`"${text}" is no header field: write "Name: value"`);
-  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
 }
 
 function wayAsJson({ url, method, client, steering, pop, page, steps }: Way) {
