@@ -60,8 +60,8 @@ export interface WriteQueueOptions {
 
 export interface WriteQueue {
   connect(port: WriterPort): WriterConnection;
-  /** Takes jobs off the front: at most `maxJobs`, and no more than `maxBytes` of them unless the first alone has more. */
-  take(maxBytes: number, maxJobs: number): Job[];
+  /** Takes jobs off the front: about `maxWork` rows, and no more than `maxBytes` unless the first alone has more. */
+  take(maxBytes: number, maxWork: number): Job[];
   /** Puts removals whose commit failed back to the front. */
   putBack(jobs: readonly Job[]): void;
   /** Says that a write was stored: it is over. */
@@ -182,14 +182,16 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
         },
       };
     },
-    take(maxBytes, maxJobs) {
+    take(maxBytes, maxWork) {
       let count = 0;
       let taken = 0;
+      let work = 0;
       for (const job of jobs) {
         const more = bytesOf(job);
-        if (count >= maxJobs || (count > 0 && taken + more > maxBytes)) break;
+        if (work >= maxWork || (count > 0 && taken + more > maxBytes)) break;
         count += 1;
         taken += more;
+        work += workOf(job);
       }
       const batch = jobs.slice(0, count);
       jobs = jobs.slice(count);
@@ -234,6 +236,12 @@ function createWrite(port: WriterPort, number: number, key: string, beganSeq: nu
     isListed: false,
     isOver: false,
   };
+}
+
+/** Rows that a job writes; a touch rewrites a few integers only. */
+function workOf(job: Job): number {
+  if (job.type === 'touch') return Math.ceil(job.rowIds.length / 4);
+  return job.type === 'remove' ? job.keys.length : 1;
 }
 
 /** About the memory that a waiting job takes. */

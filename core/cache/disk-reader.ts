@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { isDamage, openDatabase, type SqliteDatabase } from '../runtime/sqlite.ts';
+import { chunkBytes } from './disk-messages.ts';
 import { createDiskReaderMetrics } from './disk-metrics.ts';
 import {
   chunkCrc,
@@ -142,6 +143,10 @@ export function createDiskReader(deps: DiskReaderDeps, options: DiskReaderOption
       }),
     body(rowId, bodyBytes) {
       if (bodyBytes === 0) return Buffer.alloc(0);
+      if (bodyBytes <= chunkBytes) {
+        const only = reader.chunk(rowId, 0);
+        return only?.length === bodyBytes ? only : undefined;
+      }
       return attempt('body', (sql) => {
         const pieces: Buffer[] = [];
         for (const row of sql.chunks.iterate(chunkId(rowId, 0), chunkEnd(rowId))) {
@@ -149,8 +154,7 @@ export function createDiskReader(deps: DiskReaderDeps, options: DiskReaderOption
           if (!piece) return undefined;
           pieces.push(piece);
         }
-        const [only] = pieces;
-        const body = only && pieces.length === 1 ? only : Buffer.concat(pieces);
+        const body = Buffer.concat(pieces);
         return body.length === bodyBytes ? body : undefined;
       });
     },

@@ -15,7 +15,7 @@ import type { DiskWriterMetrics } from './disk-metrics.ts';
 import type { WriteQueue } from './disk-queue.ts';
 import { createDiskStore, type DiskStore } from './disk-store.ts';
 import { createDiskSweeper } from './disk-sweeper.ts';
-import { createVacuum } from './disk-vacuum.ts';
+import { createVacuum, createWalLimit } from './disk-vacuum.ts';
 
 export interface DiskSession {
   store: DiskStore;
@@ -39,6 +39,7 @@ export interface SessionOptions {
   maxEntries?: number;
   graceMs?: number;
   sweepIntervalMs?: number;
+  walLimitBytes?: number;
   onReport?(report: DiskReport): void;
 }
 
@@ -111,7 +112,13 @@ function assemble(
     return result;
   };
   // Counting goes before sweeping: what is removed can no longer be counted.
-  const tasks = [eviction.step, matched.step, sweeper.step, createVacuum(store, budgetBytes)];
+  const tasks = [
+    eviction.step,
+    matched.step,
+    sweeper.step,
+    createVacuum(store, budgetBytes),
+    createWalLimit(store, options.walLimitBytes ?? 128 * 2 ** 20),
+  ];
   const batch = createBatch({ store, journal, queue, counts, bury: eviction.bury });
   const maintenance = createMaintenance(clock, { pauseMs, idleMs }, tasks.map(guarded));
   return {

@@ -46,6 +46,7 @@ export interface DiskTierOptions {
 const touchDelayMs = 1000;
 const touchAgainMs = 60_000;
 const maxTouched = 10_000;
+const touchesPerMessage = 500;
 
 export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}): DiskTier {
   const { reader, toWriter } = deps;
@@ -117,7 +118,9 @@ function createTouches(clock: Clock, send: (rowIds: number[]) => void) {
     timer = undefined;
     const rowIds = [...waiting];
     waiting = new Set();
-    send(rowIds);
+    for (let at = 0; at < rowIds.length; at += touchesPerMessage) {
+      send(rowIds.slice(at, at + touchesPerMessage));
+    }
   };
   return {
     add(rowId: number) {

@@ -56,6 +56,8 @@ export interface DiskWriterOptions {
   graceMs?: number;
   /** Between two passes of the sweeper. Default 60 s. */
   sweepIntervalMs?: number;
+  /** The write-ahead log is emptied when it is larger, waiting for readers. Default 128 MiB. */
+  walLimitBytes?: number;
   /** Hears of matched counts and of swept entries. */
   onReport?(report: DiskReport): void;
 }
@@ -74,7 +76,7 @@ export interface DiskWriter {
   close(): void;
 }
 
-const maxBatchJobs = 512;
+const maxBatchRows = 512;
 const maxWaitingJobs = 100_000;
 const maxOpenWrites = 4096;
 /** After a failed commit. */
@@ -131,7 +133,7 @@ export function createDiskWriter(deps: DiskWriterDeps, options: DiskWriterOption
   const flushBatch = (): boolean => {
     const { store, eviction, batch } = session;
     if (eviction.isCrowded) return guarded('eviction', () => store.transaction(eviction.relieve));
-    const jobs = queue.take(batchBytes, maxBatchJobs);
+    const jobs = queue.take(batchBytes, maxBatchRows);
     const beganMs = clock.monotonicMs();
     const isDone = guarded(
       'batch',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { chunkBytes } from '../../../core/cache/disk-messages.ts';
+import { openDatabase } from '../../../core/runtime/sqlite.ts';
 import { bodyOf, type Disk, openDisk, response } from './disk-fixture.ts';
 
 const MiB = 2 ** 20;
@@ -150,4 +151,16 @@ test('a tier without a budget stores nothing, and still keeps the cursor', async
   assert.equal(disk.writer.stats().responses, 0);
   await disk.purge([{ kind: 'everything' }]);
   assert.equal(disk.writer.position()?.seq, 1);
+});
+
+test('a write-ahead log that readers have kept from being emptied is emptied once they are gone', async (t) => {
+  const disk = await openDisk(t, { walLimitBytes: 2 * MiB });
+  const reader = openDatabase(disk.file, { readonly: true });
+  reader.exec('begin; select * from state');
+  await fill(disk, 20, MiB);
+  const wal = `${disk.file}-wal`;
+  assert.ok(statSync(wal).size > 2 * MiB);
+  reader.close();
+  await disk.clock.advance(2000);
+  assert.ok(statSync(wal).size <= 2 * MiB);
 });
