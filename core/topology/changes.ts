@@ -30,13 +30,20 @@ const fixed: readonly [Key, string][] = [
 const swappableOfNode: ReadonlySet<string> = new Set([
   'location',
   'drain',
-  'capacity',
   'advertise',
   'zones',
   'geoip',
   'name',
   'probe',
+  'shieldRings',
 ]);
+
+/** Keys that carry their unit here, by their names in the file. */
+const namesInFile: Readonly<Record<string, string>> = {
+  memoryBytes: 'memory',
+  diskBytes: 'disk',
+  shieldRings: 'shield',
+};
 
 /** Compares `next` with what runs now, for the node `nodeId`. */
 export function changesBetween(
@@ -122,10 +129,11 @@ function mergeOwn(
   const olds: Record<string, unknown> = { ...old };
   for (const key of new Set([...Object.keys(news), ...Object.keys(olds)])) {
     if (!differ(olds[key], news[key])) continue;
+    const name = `${path}.${namesInFile[key] ?? key}`;
     if (swappableOfNode.has(key)) {
       result[key] = news[key];
-      applied.push(`${path}.${key}`);
-    } else refused.push(`${path}.${key}`);
+      applied.push(name);
+    } else refused.push(name);
   }
   return result;
 }
