@@ -62,6 +62,10 @@ export async function startWriterHost(options: WriterHostOptions): Promise<Write
   const send = (message: ToWriterThread, transfer: readonly MessagePort[] = []) =>
     worker.postMessage(message, transfer);
   const ask = (question: Question<ControlToWriter | ToWriterThread>): Promise<Answer> => {
+    // Nobody would answer: a caller that waited would wait for ever.
+    if (isClosing && question.type !== 'close') {
+      return Promise.reject(new Error('the disk cache is closed'));
+    }
     const call = nextCall;
     nextCall += 1;
     const answer = Promise.withResolvers<Answer>();

@@ -28,7 +28,10 @@ export function openCacheFile(deps: DiskFileDeps, file: string): SqliteDatabase 
   try {
     return openSound(deps, file);
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isDamage(error)) {
+      const problem = (error as Error).message;
+      throw new Error(`the disk cache ${file} cannot be opened: ${problem}`, { cause: error });
+    }
     setAside(deps, file, error);
     return openSound(deps, file);
   }

@@ -97,7 +97,10 @@ test('reports how many responses a purge matched, and refuses entries that do no
 });
 
 test('says what is wrong when the file cannot be opened', async (t) => {
-  await assert.rejects(openHost(t, join(folder(t), 'missing', 'cache.db')), /director|open/);
+  await assert.rejects(
+    openHost(t, join(folder(t), 'missing', 'cache.db')),
+    /missing\/cache\.db cannot be opened/,
+  );
 });
 
 test('an error that nobody expected in the thread is told, and fails what was asked', async (t) => {
@@ -107,4 +110,11 @@ test('an error that nobody expected in the thread is told, and fails what was as
   port.unref();
   assert.match((await failure).message, /unhandled case/);
   await assert.rejects(host.flush());
+});
+
+test('what is asked after the end is refused, not left waiting', async (t) => {
+  const { host } = await openHost(t);
+  await host.close();
+  await assert.rejects(host.apply([], startOf(identity)), /closed/);
+  await host.close();
 });
