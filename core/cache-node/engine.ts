@@ -21,7 +21,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { createAdmission } from './admission.ts';
-import { createInvalidation } from './invalidation.ts';
+import { createInvalidation, createLocalInvalidation } from './invalidation.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import type { MeshRequest } from './mesh-messages.ts';
 import type { SharedState } from './shared-state.ts';
@@ -65,15 +65,18 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     { clock, metrics, purges },
     { maxWaiters: start.topology.limits.waiters },
   );
-  const dropLocally = (keys: readonly string[]) => {
-    store.remove(keys, false);
-    coalescer.invalidate(keys);
-  };
+  const invalidateHere = createLocalInvalidation({
+    dropLocally(keys) {
+      store.remove(keys, false);
+      coalescer.invalidate(keys);
+    },
+    disk,
+  });
   const mesh = createMesh(
     {
       revive: (request) => revive(deps.keySpace(), clock, request),
       obtain: (request) => obtain(obtainDeps, request, { mayAskPeers: false }),
-      onInvalidate: dropLocally,
+      onInvalidate: invalidateHere,
     },
     { self: start.index, count: start.count },
   );
@@ -106,9 +109,8 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       isDraining: deps.shared.isDraining,
       invalidate: createInvalidation({
         clock,
-        dropLocally,
+        here: invalidateHere,
         mesh,
-        disk,
         onLimit: metrics.counter(
           'breakwater_cache_invalidation_limits_total',
           'Answers to unsafe requests sent before every thread had confirmed the invalidation.',

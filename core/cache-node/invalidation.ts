@@ -2,19 +2,30 @@
  * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4): in all workers and on disk, and
  * before its answer is sent, so that whoever has the answer never sees again what was before.
  *
- * The order matters. First flights that are under way are forbidden to store, everywhere; then the rows go; then memory is
- * emptied once more, since a lookup may have brought a row back from disk in between.
+ * The order matters. First every worker forbids its flights to store, empties its memory and removes the rows, over its own port
+ * to the writer: what it has finished before goes to the writer before the removal, which no other port would assure. Then
+ * memory is emptied once more, since a lookup may have brought a row back from disk in between.
  */
 import type { DiskTier } from '../cache/disk-tier.ts';
 import type { Clock } from '../runtime/deps.ts';
 import type { Mesh } from './mesh.ts';
 
-export interface InvalidationDeps {
-  clock: Clock;
+/** `rows`: memory, flights and the rows on disk. `memory`: the first two only. */
+export type InvalidationStep = 'rows' | 'memory';
+
+/** What one worker does of it; resolves when it is done. */
+export type InvalidateHere = (keys: readonly string[], step: InvalidationStep) => Promise<void>;
+
+export interface LocalInvalidationDeps {
   /** Drops the keys from this worker's memory and forbids its flights to store them. */
   dropLocally: (keys: readonly string[]) => void;
-  mesh: Pick<Mesh, 'invalidate'>;
   disk: Pick<DiskTier, 'remove'> | undefined;
+}
+
+export interface InvalidationDeps {
+  clock: Clock;
+  here: InvalidateHere;
+  mesh: Pick<Mesh, 'invalidate'>;
   /** The limit was hit: the answer is sent though some part has not confirmed yet. */
   onLimit: () => void;
 }
@@ -22,24 +33,27 @@ export interface InvalidationDeps {
 /** A thread that is busy for longer must not hold up the answer; it will still do what it was told. */
 const limitMs = 2000;
 
+/** Returns a worker's own part, for its own unsafe requests and for those of other workers. */
+export function createLocalInvalidation(deps: LocalInvalidationDeps): InvalidateHere {
+  const { dropLocally, disk } = deps;
+  return (keys, step) =>
+    new Promise((resolve) => {
+      dropLocally(keys);
+      if (disk && step === 'rows') disk.remove(keys, resolve);
+      else resolve();
+    });
+}
+
 /** Returns the call that invalidates keys; resolves when nothing of them is found any more. Never rejects. */
 export function createInvalidation(
   deps: InvalidationDeps,
 ): (keys: readonly string[]) => Promise<void> {
-  const { clock, dropLocally, mesh, disk } = deps;
-  const dropEverywhere = (keys: readonly string[]) => {
-    dropLocally(keys);
-    return mesh.invalidate(keys);
-  };
-  const removeRows = (keys: readonly string[]) =>
-    new Promise<void>((resolve) => {
-      if (disk) disk.remove(keys, resolve);
-      else resolve();
-    });
+  const { clock, here, mesh } = deps;
+  const everywhere = (keys: readonly string[], step: InvalidationStep) =>
+    Promise.all([here(keys, step), mesh.invalidate(keys, step)]);
   const invalidate = async (keys: readonly string[]) => {
-    await dropEverywhere(keys);
-    await removeRows(keys);
-    await dropEverywhere(keys);
+    await everywhere(keys, 'rows');
+    await everywhere(keys, 'memory');
   };
   return async (keys) => {
     const done = new AbortController();

@@ -6,6 +6,7 @@ import type { CacheControl } from '../http/cache-control.ts';
 import type { RawHeaders } from '../http/headers.ts';
 import type { Position } from '../purge/command.ts';
 import type { Failure } from '../upstream/upstream.ts';
+import type { InvalidationStep } from './invalidation.ts';
 
 /** A `CacheRequest` as plain data. */
 export interface MeshRequest {
@@ -60,7 +61,7 @@ export type MeshMessage =
   /** The asker wants no more of it. */
   | { type: 'cancel'; ask: number }
   /** An unsafe request has changed what is under these keys. */
-  | { type: 'invalidate'; call: number; keys: readonly string[] }
+  | { type: 'invalidate'; call: number; keys: readonly string[]; step: InvalidationStep }
   /** What the call named is dropped. */
   | { type: 'invalidated'; call: number };
 

@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Peers } from '../cache/obtain.ts';
 import { ownerOf } from '../upstream/ring.ts';
+import type { InvalidateHere, InvalidationStep } from './invalidation.ts';
 import { type AnswerDeps, createAnswerer } from './mesh-answer.ts';
 import { createAsker, lostWorker } from './mesh-ask.ts';
 import type { MeshMessage } from './mesh-messages.ts';
@@ -12,8 +13,8 @@ import type { MeshMessage } from './mesh-messages.ts';
 export interface Mesh extends Peers {
   /** Connects (anew) to worker `index`. */
   connect(index: number, port: MessagePort): void;
-  /** Tells all other workers to drop what they hold under the keys; resolves when they have, or have ended. */
-  invalidate(keys: readonly string[]): Promise<void>;
+  /** Has all other workers do a step of an invalidation; resolves when they have, or have ended. */
+  invalidate(keys: readonly string[], step: InvalidationStep): Promise<void>;
 }
 
 interface Link {
@@ -25,7 +26,7 @@ interface Link {
 
 /** Creates the mesh of worker `self` of `count`. `onInvalidate` is called for what other workers tell. */
 export function createMesh(
-  deps: AnswerDeps & { onInvalidate: (keys: readonly string[]) => void },
+  deps: AnswerDeps & { onInvalidate: InvalidateHere },
   { self, count }: { self: number; count: number },
 ): Mesh {
   const links = new Map<number, Link>();
@@ -50,8 +51,9 @@ export function createMesh(
       links.set(index, { port, asker, invalidations });
       port.on('message', (message: MeshMessage) => {
         if (message.type === 'invalidate') {
-          deps.onInvalidate(message.keys);
-          port.postMessage({ type: 'invalidated', call: message.call } satisfies MeshMessage);
+          void deps.onInvalidate(message.keys, message.step).then(() => {
+            port.postMessage({ type: 'invalidated', call: message.call } satisfies MeshMessage);
+          });
         } else if (message.type === 'invalidated') {
           invalidations.get(message.call)?.();
           invalidations.delete(message.call);
@@ -68,9 +70,9 @@ export function createMesh(
         answerer.lose();
       });
     },
-    async invalidate(keys) {
+    async invalidate(keys, step) {
       nextCall += 1;
-      const message: MeshMessage = { type: 'invalidate', call: nextCall, keys };
+      const message: MeshMessage = { type: 'invalidate', call: nextCall, keys, step };
       const done = [...links.values()].map(({ port, invalidations }) => {
         const { promise, resolve } = Promise.withResolvers<void>();
         invalidations.set(message.call, resolve);
