@@ -83,8 +83,9 @@ export async function startCacheNode(context: NodeContext, plan: CacheNodePlan):
       node.health.setDraining();
       subscriber?.renewNow();
       await pool.drain(limitMs);
-      await writer?.close();
+      // Purges are applied until the goodbye, and their rows need the writer.
       await subscriber?.stop();
+      await writer?.close();
       await admin.close();
       lock.release();
     },
