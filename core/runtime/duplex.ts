@@ -13,6 +13,7 @@ import { type Clock, every, type Random } from './deps.ts';
 const maxMessageBytes = 16 * 2 ** 20;
 const maxBufferedBytes = 32 * 2 ** 20;
 const maxReasonBytes = 120;
+const closeLimitMs = 1000;
 const heartbeatMs = 5000;
 const firstRetryMs = 100;
 const longestRetryMs = 2000;
@@ -69,7 +70,7 @@ export function acceptDuplex<Who>(
   });
   return {
     closeAll(reason) {
-      for (const client of sockets.clients) client.close(1001, shortened(reason));
+      for (const client of sockets.clients) end(clock, client, 1001, reason);
       sockets.close();
     },
   };
@@ -127,7 +128,7 @@ export function dialDuplex(
   return {
     stop(reason) {
       stopped = true;
-      current?.close(1000, shortened(reason));
+      if (current) end(clock, current, 1000, reason);
     },
   };
 }
@@ -149,9 +150,7 @@ function attach(
       return true;
     },
     close(reason) {
-      webSocket.close(1000, shortened(reason));
-      // A peer that does not answer the closing handshake is cut.
-      clock.after(1000, () => webSocket.terminate());
+      end(clock, webSocket, 1000, reason);
     },
   });
   let heardSinceBeat = true;
@@ -164,9 +163,11 @@ function attach(
     heardSinceBeat = true;
   });
   webSocket.on('message', (raw: RawData) => {
+    // What comes after this side has ended the connection is for nobody.
+    if (webSocket.readyState !== WebSocket.OPEN) return;
     heardSinceBeat = true;
     const message = parseMessage(raw);
-    if (message === undefined) return webSocket.close(1007, 'not JSON');
+    if (message === undefined) return end(clock, webSocket, 1007, 'not JSON');
     handlers.onMessage(message);
   });
   webSocket.on('error', () => webSocket.terminate());
@@ -175,6 +176,12 @@ function attach(
     handlers.onClose(reason.toString() || `closed (${code})`);
     afterClose?.();
   });
+}
+
+/** Ends a connection with a code of RFC 6455 §7.4.1. A peer that does not answer the closing handshake is cut. */
+function end(clock: Clock, webSocket: WebSocket, code: number, reason: string): void {
+  webSocket.close(code, shortened(reason));
+  clock.after(closeLimitMs, () => webSocket.terminate());
 }
 
 /** A reason that fits into a close frame (RFC 6455 §5.5); `ws` throws at a longer one. */
