@@ -38,8 +38,10 @@ export function createNodeExplainer(
   return async (question) => {
     const parsed = explainQuestionSchema.safeParse(question);
     if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      return { ok: false, problem: `${issue?.path.join('.')}: ${issue?.message}` };
+      const problems = parsed.error.issues.map(({ path, message }) =>
+        [...path, message].join(': '),
+      );
+      return { ok: false, problem: problems.join('; ') };
     }
     return explainNode(deps, parsed.data);
   };
