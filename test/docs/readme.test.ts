@@ -51,6 +51,15 @@ const steps: Step[] = [
     ],
   },
   {
+    line: `${breakwater} explain http://www.demo.test/news/1 --pop par`,
+    sees: [
+      /^ +a GET +HIT, fresh for \d+ s/m,
+      /lifetime 3600 s \(max-age\)/,
+      /^ +tags +news article-1$/m,
+      /^ +held in +memory /m,
+    ],
+  },
+  {
     line: `${breakwater} purge --url http://www.demo.test/news/1 --wait 10s`,
     sees: [/^converged in \d+ ms: 5 nodes/, ...acknowledgedByAll],
   },
