@@ -1,11 +1,13 @@
 /**
  * Surrogate tags: the names by which a purge finds responses. From Surrogate-Key and Cache-Tag
  * (separated by spaces or commas) and Cache-Groups (RFC 9875, a structured list of strings); one
- * name space, compared byte for byte.
+ * name space, compared character by character. Bytes beyond ASCII are UTF-8, as in the purge that
+ * names them, or else Latin-1.
  *
  * Invariant: bounded. A response with more or longer tags is told (`dropped`), so that the caller can
  * refuse to store what a purge might miss.
  */
+import { isUtf8 } from 'node:buffer';
 import { combined, headerValues, type RawHeaders } from './headers.ts';
 import { parseStructuredList } from './structured.ts';
 
@@ -28,9 +30,10 @@ export const tagFieldNames: ReadonlySet<string> = new Set([
 export function surrogateTags(raw: RawHeaders): SurrogateTags {
   const found = new Set<string>();
   let dropped = 0;
-  const add = (tag: string) => {
+  const add = (bytes: string) => {
+    const tag = textOf(bytes);
     if (found.has(tag)) return;
-    if (tag.length > MAX_TAG_BYTES || found.size >= MAX_TAGS) dropped++;
+    if (bytes.length > MAX_TAG_BYTES || found.size >= MAX_TAGS) dropped++;
     else found.add(tag);
   };
   for (const name of ['surrogate-key', 'cache-tag']) {
@@ -39,6 +42,15 @@ export function surrogateTags(raw: RawHeaders): SurrogateTags {
   for (const group of cacheGroups(raw)) add(group);
   return found.size === 0 && dropped === 0 ? noTags : { tags: [...found], dropped };
 }
+
+/** The text of a part of a field, which was received with one character a byte. */
+function textOf(latin1: string): string {
+  if (!beyondAscii.test(latin1)) return latin1;
+  const bytes = Buffer.from(latin1, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : latin1;
+}
+
+const beyondAscii = /[\x80-\xff]/;
 
 const noTags: SurrogateTags = { tags: [], dropped: 0 };
 
