@@ -41,3 +41,8 @@ export function tableRows(text: string): string[][] {
 export function codeSpans(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 }
+
+/** The text with its fenced blocks taken out. */
+export function withoutFences(text: string): string {
+  return text.replace(/^```[\s\S]*?^```/gm, '');
+}
