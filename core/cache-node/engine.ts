@@ -80,11 +80,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     },
     { self: start.index, count: start.count },
   );
-  const countRefresh = metrics.counter(
-    'breakwater_cache_refreshes_total',
-    'Background refreshes by outcome.',
-    ['outcome'],
-  );
+  const counts = createEngineMetrics(metrics);
   const obtainDeps: ObtainDeps = {
     clock,
     store,
@@ -94,7 +90,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     upstream: deps.upstream,
     peers: mesh,
     maxObjectBytes: disk ? start.maxObjectBytes : store.memoryObjectBytes,
-    onRefresh: (outcome) => countRefresh({ outcome }),
+    onRefresh: (outcome) => counts.refreshes({ outcome }),
   };
   const admission = createAdmission(deps, start);
   return {
@@ -111,10 +107,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
         clock,
         here: invalidateHere,
         mesh,
-        onLimit: metrics.counter(
-          'breakwater_cache_invalidation_limits_total',
-          'Answers to unsafe requests sent before every thread had confirmed the invalidation.',
-        ),
+        onLimit: counts.invalidationLimits,
       }),
       boundary: () => deps.random.hex(12),
     },
@@ -131,6 +124,20 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
         { nodeId: start.nodeId, memory: store.memory, disk, index: purges.index, coalescer },
         request,
       ),
+  };
+}
+
+function createEngineMetrics(metrics: Metrics) {
+  return {
+    refreshes: metrics.counter(
+      'breakwater_cache_refreshes_total',
+      'Background refreshes by outcome.',
+      ['outcome'],
+    ),
+    invalidationLimits: metrics.counter(
+      'breakwater_cache_invalidation_limits_total',
+      'Answers to unsafe requests sent before every thread had confirmed the invalidation.',
+    ),
   };
 }
 
