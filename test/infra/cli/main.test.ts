@@ -14,6 +14,7 @@ test('--help is enough to work with: every verb, the lookup order, the exit code
     'up',
     'check',
     'get',
+    'explain',
     'purge',
     'status',
     'reload',
