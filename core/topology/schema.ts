@@ -122,7 +122,7 @@ const cachingNode = {
   listen: listenAddress,
   /** How other nodes and the command line reach `listen`; required where that is a wildcard. */
   reach: reachAddress.optional(),
-  /** /healthz, /readyz, /metrics and PURGE: for operators, never public. */
+  /** /healthz, /readyz, /metrics, /explain and PURGE: for operators, never public. */
   admin: listenAddress,
   /** Budget of the memory tier of the whole node, over all workers. */
   memory: size.default(256 * 2 ** 20),
