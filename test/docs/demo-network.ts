@@ -115,7 +115,7 @@ function gather(stream: Readable): () => string {
 }
 
 /** Asks until the answer is one of `wanted`, or `limitMs` have passed; resolves with the last answer. */
-async function waitFor(
+export async function waitFor(
   ask: () => Promise<string>,
   wanted: readonly string[],
   limitMs: number,

@@ -14,6 +14,7 @@ import {
   runLine,
   shellEnvironment,
   startDemoNetwork,
+  waitFor,
 } from './demo-network.ts';
 import { fencedBlocks } from './markdown.ts';
 
@@ -81,6 +82,7 @@ const steps: Step[] = [
   },
 ];
 
+const settleLimitMs = 10_000;
 const blocks = fencedBlocks(readFileSync(path.join(root, 'README.md'), 'utf8'));
 const printed = blocks.filter(({ language }) => language === 'sh').flatMap(({ lines }) => lines);
 
@@ -97,6 +99,9 @@ describe('README', () => {
     // An earlier start may have left pages in the disk tier.
     const { code, stderr } = await runLine(`${breakwater} purge --all --wait 10s`);
     assert.equal(code, 0, stderr);
+    // What purge-api shows of itself follows its own readiness by up to a third of a lease.
+    const countReady = async () => (await runLine(`${breakwater} status`)).stdout.slice(0, 24);
+    await waitFor(countReady, ['demo: 7 of 7 nodes ready'], settleLimitMs);
   });
   after(async () => {
     await network?.interrupt();
