@@ -26,13 +26,14 @@ export interface Listener {
 
 /** A client that sends or takes nothing for so long is cut. */
 const idleSocketMs = 120_000;
-const headersMs = 15_000;
+/** For a head to arrive whole, and between two looks for those that have not. */
+const headTiming = { headersMs: 15_000, checkMs: 3000 };
 const requestMs = 3_600_000;
 const keepAliveMs = 15_000;
 const backlog = 4096;
 
 /** Creates the listener; nothing is bound yet. */
-export function createListener(deps: ListenerDeps, limits: Limits): Listener {
+export function createListener(deps: ListenerDeps, limits: Limits, timing = headTiming): Listener {
   const countRefused = deps.metrics.counter(
     'breakwater_cache_refused_connections_total',
     'Connections and heads that the listener refused, by reason.',
@@ -43,9 +44,11 @@ export function createListener(deps: ListenerDeps, limits: Limits): Listener {
       // The request line counts as well; what is over gets 431.
       maxHeaderSize: limits.headBytes + limits.urlBytes,
       requireHostHeader: false,
-      headersTimeout: headersMs,
+      headersTimeout: timing.headersMs,
       requestTimeout: requestMs,
       keepAliveTimeout: keepAliveMs,
+      // How often Node looks for heads that are overdue; its own default is longer than the limit.
+      connectionsCheckingInterval: timing.checkMs,
       noDelay: true,
     },
     (req, res) => {

@@ -20,6 +20,8 @@ export interface Answerer {
   lose(): void;
 }
 
+type Streaming = Extract<Answer, { kind: 'streaming' }>;
+
 interface Transfer {
   credit(bytes: number): void;
   cancel(): void;
@@ -28,7 +30,8 @@ interface Transfer {
 /** Creates the answering side towards one other worker. */
 export function createAnswerer(deps: AnswerDeps, port: MessagePort): Answerer {
   const transfers = new Map<number, Transfer>();
-  const cancelled = new Set<number>();
+  /** Asks without an answer yet; false: cancelled meanwhile. */
+  const pending = new Map<number, boolean>();
   const post = (message: MeshMessage, moved: ArrayBuffer[] = []) =>
     port.postMessage(message, moved);
 
@@ -38,16 +41,26 @@ export function createAnswerer(deps: AnswerDeps, port: MessagePort): Answerer {
       post({ type: 'head', ask, head: { kind: 'failed', failure: unknownHost } });
       return;
     }
+    pending.set(ask, true);
     const got = await deps.obtain(request);
-    post({ type: 'head', ask, head: headOf(got) });
-    if (got.kind !== 'streaming') return;
-    if (cancelled.delete(ask)) {
-      got.leave();
+    const isWanted = pending.get(ask);
+    pending.delete(ask);
+    if (!isWanted) {
+      if (got.kind === 'streaming') got.leave();
       return;
     }
+    if (got.kind !== 'streaming') {
+      post({ type: 'head', ask, head: headOf(got) });
+      return;
+    }
+    const rows = watchRows(got.flight);
+    post({ type: 'head', ask, head: headOfStream(got, rows.isBacked) });
     const forget = () => transfers.delete(ask);
     const transfer = startTransfer(ask, got, post, forget);
     if (transfer) transfers.set(ask, transfer);
+    rows.listen(({ rowId, committedBytes, state }) => {
+      post({ type: 'backing', ask, rowId, committedBytes, state });
+    });
   };
 
   return {
@@ -59,17 +72,17 @@ export function createAnswerer(deps: AnswerDeps, port: MessagePort): Answerer {
         case 'credit':
           transfers.get(message.ask)?.credit(message.bytes);
           break;
-        case 'cancel': {
-          const transfer = transfers.get(message.ask);
-          if (transfer) transfer.cancel();
-          else if (cancelled.size < 10_000) cancelled.add(message.ask);
+        case 'cancel':
+          // A cancel may cross the end of what it cancels: then there is nothing to do.
+          if (pending.has(message.ask)) pending.set(message.ask, false);
+          transfers.get(message.ask)?.cancel();
           break;
-        }
         default:
           break;
       }
     },
     lose() {
+      for (const ask of pending.keys()) pending.set(ask, false);
       for (const transfer of [...transfers.values()]) transfer.cancel();
     },
   };
@@ -82,7 +95,7 @@ const unknownHost = {
   cause: 'the workers of the node know different sites for a moment',
 } as const;
 
-function headOf(answer: Answer): MeshHead {
+function headOf(answer: Exclude<Answer, Streaming>): MeshHead {
   switch (answer.kind) {
     case 'failed':
       return { kind: 'failed', failure: answer.failure };
@@ -95,20 +108,24 @@ function headOf(answer: Answer): MeshHead {
         report: answer.report,
         decided: decidedOf(answer),
       };
-    case 'streaming':
-      return {
-        kind: 'streaming',
-        init: initOf(answer.entry),
-        notStored: answer.head.notStored,
-        shareable: answer.head.shareable,
-        lengthBytes: answer.flight.isComplete() ? answer.entry.bodyBytes : answer.head.lengthBytes,
-        report: answer.head.report,
-        decided: decidedOf(answer),
-      };
     default:
       // The asker has decided that this is a fetch; by the same rules the owner cannot find otherwise.
       return { kind: 'failed', failure: unknownHost };
   }
+}
+
+function headOfStream(answer: Streaming, isBacked: boolean): MeshHead {
+  const { entry, head, flight } = answer;
+  return {
+    kind: 'streaming',
+    init: initOf(entry),
+    notStored: head.notStored,
+    shareable: head.shareable,
+    lengthBytes: flight.isComplete() ? entry.bodyBytes : head.lengthBytes,
+    isBacked,
+    report: head.report,
+    decided: decidedOf(answer),
+  };
 }
 
 function decidedOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): Decided {
@@ -119,9 +136,29 @@ function decidedOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): D
   };
 }
 
+/** Whether rows stand behind a body, and a way to hear of their progress once the asker has the head. */
+function watchRows(flight: Streaming['flight']): {
+  isBacked: boolean;
+  listen(listener: (rows: BodyBacking) => void): void;
+} {
+  let latest: BodyBacking | undefined;
+  let tell: ((rows: BodyBacking) => void) | undefined;
+  flight.watchBacking((rows) => {
+    latest = rows;
+    tell?.(rows);
+  });
+  return {
+    isBacked: latest !== undefined,
+    listen(listener) {
+      tell = listener;
+      if (latest) listener(latest);
+    },
+  };
+}
+
 function startTransfer(
   ask: number,
-  { flight, leave }: Extract<Answer, { kind: 'streaming' }>,
+  { flight, leave }: Streaming,
   post: (message: MeshMessage, moved?: ArrayBuffer[]) => void,
   forget: () => void,
 ): Transfer | undefined {
@@ -132,6 +169,8 @@ function startTransfer(
     return undefined;
   }
   let credit = creditBytes;
+  // What is left of a piece that was larger than the credit.
+  let held: Buffer | undefined;
   let over = false;
   const finish = (type: 'end' | 'cut' | undefined) => {
     if (over) return;
@@ -143,10 +182,12 @@ function startTransfer(
   };
   const pump = () => {
     while (!over && credit > 0) {
-      const piece = reader.take();
+      const piece = held ?? reader.take();
       if (piece) {
-        credit -= piece.length;
-        sendPiece(ask, piece, post);
+        held = piece.length > credit ? piece.subarray(credit) : undefined;
+        const fitting = piece.subarray(0, credit);
+        credit -= fitting.length;
+        sendPiece(ask, fitting, post);
         continue;
       }
       if (reader.state !== 'open') return finish(reader.state === 'ended' ? 'end' : 'cut');
@@ -155,9 +196,6 @@ function startTransfer(
     }
     return undefined;
   };
-  flight.watchBacking(({ rowId, committedBytes, state }: BodyBacking) => {
-    post({ type: 'backing', ask, rowId, committedBytes, state });
-  });
   pump();
   return over
     ? undefined

@@ -87,6 +87,7 @@ function createAsk(port: MessagePort, id: number, forget: () => void): Ask {
     },
   );
   const backing = createMeshBacking();
+  let isBacked = false;
   return {
     id,
     result: promise,
@@ -94,6 +95,7 @@ function createAsk(port: MessagePort, id: number, forget: () => void): Ask {
       switch (message.type) {
         case 'head':
           if (message.head.kind !== 'streaming') forget();
+          else isBacked = message.head.isBacked;
           resolve(resultOf(message.head, body, backing));
           break;
         case 'piece':
@@ -103,12 +105,12 @@ function createAsk(port: MessagePort, id: number, forget: () => void): Ask {
           break;
         case 'backing':
           backing.update(message);
-          // The last message of an ask: the row is visible, or it never will be.
-          if (message.state !== 'open') forget();
+          // The row is visible, or it never will be. Its last message may also come before that of the body.
+          if (message.state !== 'open' && body.isFinished) forget();
           break;
         case 'end':
           body.finish(undefined);
-          if (backing.state !== 'open') forget();
+          if (!isBacked || backing.state !== 'open') forget();
           break;
         case 'cut':
           forget();
@@ -160,11 +162,13 @@ function resultOf(head: MeshHead, body: MeshBody, backing: MeshBacking): SourceR
     shareable: head.shareable,
     report: head.report,
     decided: head.decided,
-    ...(head.notStored === null ? { backing } : {}),
+    ...(head.isBacked ? { backing } : {}),
   };
 }
 
 interface MeshBody extends ResponseBody {
+  /** Everything that will come has come; the sink may not have it yet. */
+  readonly isFinished: boolean;
   announce(lengthBytes: number | undefined): void;
   push(piece: Buffer): void;
   /** Ends the body, well (undefined) or not. */
@@ -194,6 +198,9 @@ function createMeshBody(credit: (bytes: number) => void, cancel: () => void): Me
   return {
     get lengthBytes() {
       return lengthBytes;
+    },
+    get isFinished() {
+      return ended !== undefined;
     },
     announce(value) {
       lengthBytes = value;

@@ -28,6 +28,8 @@ export type MeshHead =
       notStored: NotStored | null;
       shareable: boolean;
       lengthBytes: number | undefined;
+      /** The owner writes the body to rows: `backing` messages tell how far, the last of them after the end. */
+      isBacked: boolean;
       report: FetchReport;
       decided: Decided;
     }

@@ -138,7 +138,12 @@ function reply(
     accept: undefined,
     requestId: '-',
   });
-  res.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) });
+  res.writeHead(status, {
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(body),
+    // RFC 9110 §11.6.1: a 401 says how to authenticate.
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+  });
   res.end(body);
   return true;
 }

@@ -7,6 +7,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { PurgeStateSource } from '../cache/purge-state.ts';
 import type { JournalEntry, Position } from '../purge/command.ts';
 import { createPurgeIndex, type Normaliser, type PurgeIndex } from '../purge/index.ts';
+import { assertNever } from '../runtime/deps.ts';
 import type { SharedState } from './shared-state.ts';
 
 export type FeedChange =
@@ -14,9 +15,7 @@ export type FeedChange =
   /** Another journal, or a lost past: everything labelled before counts as hard-purged. */
   | { type: 'reset'; position: Position }
   /** No label below `seq` is left on disk: older marks may go. */
-  | { type: 'forget'; seq: number }
-  /** Other sites: URLs of purges are to be normalised by their rules. */
-  | { type: 'sites' };
+  | { type: 'forget'; seq: number };
 
 export interface FeedMessage {
   generation: number;
@@ -79,8 +78,9 @@ export function createPurgeFeed(options: FeedOptions): PurgeStateSource {
         index.forgetThrough(change.seq);
         break;
       default:
-        break;
+        return assertNever(change);
     }
+    return undefined;
   };
   return {
     isBehind: () => shared.generation() !== generation,

@@ -2,8 +2,8 @@
  * The main thread's hold on its workers: starts them one after the other (the first binds and tells the port), connects each with
  * each, publishes purges, replaces the one that ends or falls silent.
  *
- * Invariant: `publish` resolves only when every worker that runs has applied the change; one that is replaced meanwhile
- * starts from the change, so it counts as well.
+ * Invariant: `publish` resolves only when every worker that runs has applied the change, one that is still starting or being
+ * ended included; one that is started meanwhile starts from the change, so it counts as well.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
@@ -53,6 +53,8 @@ export interface WorkerPoolOptions {
 
 /** A worker whose heartbeat stands still for so long is ended and replaced (DESIGN section 1). */
 const silentMs = 2000;
+/** The same for one that has not come to listen: it loads code and opens files. */
+const startLimitMs = 30_000;
 const checkMs = 500;
 const restartMs = 200;
 const answerLimitMs = 1000;
@@ -63,8 +65,10 @@ interface Member {
   appliedGeneration: number;
   lastBeat: number;
   lastBeatMs: number;
-  /** False until it listens: a worker that is still starting is not judged by its silence. */
+  /** False until it listens: a worker that is still starting may be silent for longer. */
   isListening: boolean;
+  /** It was silent for too long and is being ended. */
+  isSilent: boolean;
 }
 
 /** Creates the pool; no worker runs yet. */
@@ -80,6 +84,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   );
   let generation = 0;
   let boundPort: number | undefined;
+  let hasStarted = false;
   let isDraining = false;
   const settle = () => {
     for (const check of [...waiters]) check();
@@ -107,6 +112,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       lastBeat: shared.heartbeat(index),
       lastBeatMs: clock.monotonicMs(),
       isListening: false,
+      isSilent: false,
     };
     members.set(index, member);
     connectToOthers(index, worker);
@@ -135,16 +141,17 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       } else receive(member, message);
     });
     worker.on('error', (error) => {
-      if (member.isListening) log.error({ err: error, worker: index }, 'a worker failed');
+      // Before all have started, `start` tells the error.
+      if (hasStarted) log.error({ err: error, worker: index }, 'a worker failed');
       reject(error);
     });
     worker.on('exit', () => {
       reject(new Error(`worker ${index} ended`));
-      if (members.get(index) !== member) return;
+      // Not before: until a thread has ended, a change counts as applied only when it says so.
       members.delete(index);
       member.purgePort.close();
       settle();
-      if (member.isListening && !isDraining) replace(index, 'ended');
+      if (hasStarted && !isDraining) replace(index, member.isSilent ? 'silent' : 'ended');
     });
     return promise;
   };
@@ -173,10 +180,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     shared.clear(index);
     clock.after(restartMs, () => {
       if (isDraining || members.has(index)) return;
+      // The thread's end is what is acted upon, whether it came to listen or not.
       launch(index).catch((error: unknown) => {
         log.error({ err: error, worker: index }, 'a worker could not be replaced');
-        members.delete(index);
-        if (!isDraining) replace(index, 'ended');
       });
     });
   };
@@ -185,16 +191,14 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     const nowMs = clock.monotonicMs();
     for (const [index, member] of members) {
       const beat = shared.heartbeat(index);
-      if (beat !== member.lastBeat || !member.isListening) {
+      if (beat !== member.lastBeat) {
         member.lastBeat = beat;
         member.lastBeatMs = nowMs;
-      } else if (nowMs - member.lastBeatMs > silentMs) {
-        members.delete(index);
-        member.purgePort.close();
-        settle();
-        void member.worker.terminate();
-        replace(index, 'silent');
       }
+      const limitMs = member.isListening ? silentMs : startLimitMs;
+      if (member.isSilent || nowMs - member.lastBeatMs <= limitMs) continue;
+      member.isSilent = true;
+      void member.worker.terminate();
     }
   };
 
@@ -207,6 +211,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       boundPort = await launch(0);
       const others = Array.from({ length: count - 1 }, (_, i) => launch(i + 1));
       await Promise.all(others);
+      hasStarted = true;
       every(clock, checkMs, checkHeartbeats);
       return boundPort;
     },
