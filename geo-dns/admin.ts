@@ -1,30 +1,21 @@
-/** The admin listener: whether the process lives, whether it answers and with which PoPs, and its metrics. Never public. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
-import { formatHostPort, type HostPort } from '../core/runtime/addresses.ts';
-import { type Metrics, metricsContentType } from '../core/runtime/metrics.ts';
+/** What geo-dns says on its admin listener: whether it answers, and every PoP with its standing and why. */
+import { createAdminApp, type Readiness } from '../core/runtime/admin.ts';
+import type { Metrics } from '../core/runtime/metrics.ts';
 import type { PopStanding } from './select.ts';
 
 export interface AdminState {
+  node: string;
   metrics: Metrics;
   /** Why the server should not be asked, or undefined. */
   notReady(): string | undefined;
   pops(): readonly PopStanding[];
 }
 
-export interface AdminListener {
-  /** `host:port` as bound. */
-  readonly bound: string;
-  close(): Promise<void>;
-}
+/** Creates the app; an answer of DNS may be wrong while the server is right, so `/readyz` names every PoP. */
+export function createAdmin({ node, metrics, notReady, pops }: AdminState) {
+  return createAdminApp({ node, readiness, metrics: () => metrics.text() });
 
-/** `/readyz` names every PoP with its standing, and why: an answer may be wrong while the server is right. */
-export function createAdmin({ metrics, notReady, pops }: AdminState): Hono {
-  const app = new Hono();
-  app.get('/healthz', (context) => context.text('ok\n'));
-  app.get('/readyz', (context) => {
+  function readiness(): Readiness & { pops: object[] } {
     const reason = notReady();
     const list = pops().map(({ pop, standing, why, load }) => ({
       id: pop.id,
@@ -32,34 +23,6 @@ export function createAdmin({ metrics, notReady, pops }: AdminState): Hono {
       why,
       load,
     }));
-    return context.json(
-      { ready: reason === undefined, ...(reason === undefined ? {} : { reason }), pops: list },
-      reason === undefined ? 200 : 503,
-    );
-  });
-  app.get('/metrics', async (context) => {
-    return context.body(await metrics.text(), 200, { 'content-type': metricsContentType });
-  });
-  return app;
-}
-
-/** Binds; rejects with the system's error when that fails. */
-export async function listenAdmin(app: Hono, { host, port }: HostPort): Promise<AdminListener> {
-  const server: Server = createServer(getRequestListener(app.fetch));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const address = server.address() as AddressInfo;
-  return {
-    bound: formatHostPort({ host, port: address.port }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      }),
-  };
+    return { ready: reason === undefined, ...(reason === undefined ? {} : { reason }), pops: list };
+  }
 }

@@ -7,14 +7,15 @@
  */
 import type { DownMessage } from '../core/purge/command.ts';
 import { openNodeStream } from '../core/purge/stream.ts';
-import { type HostPort, parseHostPort } from '../core/runtime/addresses.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../core/runtime/addresses.ts';
+import { listenAdmin } from '../core/runtime/admin.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Changes, changesBetween } from '../core/topology/changes.ts';
 import { findNode, reachOf, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { DnsNode } from '../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
-import { createAdmin, listenAdmin } from './admin.ts';
+import { createAdmin } from './admin.ts';
 import type { AnswerContext } from './answer.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
 import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
@@ -111,8 +112,13 @@ async function listen(
     { clock, log, metrics },
     { listen: addressOf(node.listen), respond },
   );
-  const app = createAdmin({ metrics: context.metrics, notReady, pops: view.standings });
-  const admin = await listenAdmin(app, addressOf(node.admin)).catch(async (error: unknown) => {
+  const app = createAdmin({
+    node: node.id,
+    metrics: context.metrics,
+    notReady,
+    pops: view.standings,
+  });
+  const admin = await listenAdmin(app, node.admin).catch(async (error: unknown) => {
     await server.close();
     throw error;
   });
@@ -121,7 +127,7 @@ async function listen(
     'TCP connections that are open.',
     () => server.tcpConnections,
   );
-  const bound = { listen: server.bound, admin: admin.bound };
+  const bound = { listen: server.bound, admin: formatHostPort(admin.address) };
   recordBound(topology, node.id, bound);
   return { server, admin, bound };
 }

@@ -7,12 +7,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { streamPath } from '../core/purge/command.ts';
+import { formatHostPort } from '../core/runtime/addresses.ts';
+import { type Admin, createAdminApp, listenAdmin } from '../core/runtime/admin.ts';
 import { every } from '../core/runtime/deps.ts';
 import { acceptDuplex } from '../core/runtime/duplex.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Bound, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
-import { createAdmin } from './admin.ts';
 import { createApi } from './api.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { createNodeAuth } from './auth.ts';
@@ -28,9 +29,10 @@ const closeLimitMs = 2000;
 export async function startPurgeApi(context: NodeContext): Promise<Service> {
   const { topology, node, clock, log, instance } = context;
   const parts = assemble(context);
-  const api = httpServer(getRequestListener(createApi(apiDeps(context, parts)).fetch, noGlobals));
-  const admin = httpServer(
-    getRequestListener(createAdmin(context.metrics, () => notReady(parts)).fetch, noGlobals),
+  // Known once both listeners are bound; the API may be asked a moment earlier.
+  let announced: Bound | undefined;
+  const api = httpServer(
+    getRequestListener(createApi(apiDeps(context, parts, () => announced)).fetch, noGlobals),
   );
   api.maxConnections = maxConnections;
   api.on('drop', () => parts.metrics.connectionRefused());
@@ -40,17 +42,12 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
     authorise: (request) => nodeAuth(request.headers.authorization),
     onOpen: parts.fanOut.accept,
   });
-  let bound: Bound;
-  try {
-    bound = {
-      listen: await listen(api, node.listen),
-      admin: await listen(admin, node.admin),
-    };
-  } catch (error) {
-    await Promise.all([closeServer(clock, api, 0), closeServer(clock, admin, 0)]);
+  const { bound, admin } = await bind(context, parts, api).catch(async (error: unknown) => {
+    await closeServer(clock, api, 0);
     await parts.journal.close();
     throw error;
-  }
+  });
+  announced = bound;
   recordBound(topology, node.id, bound);
   const timers = [
     every(clock, topology.leaseMs / 3, () => reportSelf(parts, node.id, instance, bound)),
@@ -65,10 +62,7 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
       parts.purges.stop();
       parts.fanOut.stop();
       streams.closeAll('purge-api stops');
-      await Promise.all([
-        closeServer(clock, api, Math.min(limitMs, closeLimitMs)),
-        closeServer(clock, admin, Math.min(limitMs, closeLimitMs)),
-      ]);
+      await Promise.all([closeServer(clock, api, Math.min(limitMs, closeLimitMs)), admin.close()]);
       await parts.journal.close();
     },
     async reload() {
@@ -76,6 +70,25 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
       return `applied: ${list(applied)}; needs a restart: ${list(refused)}`;
     },
   };
+}
+
+/** Binds both listeners, or neither. */
+async function bind(
+  { node, metrics }: NodeContext,
+  parts: Assembly,
+  api: Server,
+): Promise<{ bound: Bound; admin: Admin }> {
+  const app = createAdminApp({
+    node: node.id,
+    readiness() {
+      const reason = notReady(parts);
+      return reason === undefined ? { ready: true } : { ready: false, reason };
+    },
+    metrics: () => metrics.text(),
+  });
+  const address = await listen(api, node.listen);
+  const admin = await listenAdmin(app, node.admin);
+  return { bound: { listen: address, admin: formatHostPort(admin.address) }, admin };
 }
 
 /** The adapter would otherwise put its own Request and Response in the place of Node's. */
@@ -88,16 +101,21 @@ function httpServer(listener: RequestListener): Server {
   );
 }
 
-function apiDeps({ log }: NodeContext, parts: Assembly) {
+function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | undefined) {
   const { metrics, journal, purges, topology, authenticate, registry, reloadAll, fanOut } = parts;
   return {
-    log,
+    log: context.log,
     metrics,
     journal,
     purges,
     topology,
     authenticate,
-    nodes: registry.all,
+    nodes() {
+      // What purge-api says of itself is as of now, not of its last timer.
+      const own = bound();
+      if (own) reportSelf(parts, context.node.id, context.instance, own);
+      return registry.all();
+    },
     reload: reloadAll,
     ask: fanOut.ask,
   };

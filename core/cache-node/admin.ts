@@ -1,16 +1,10 @@
-/**
- * The admin listener of a caching node: health, readiness, metrics, `explain`, and `PURGE`. For operators and Prometheus, never public.
- */
-
-import type { Server } from 'node:http';
-import { createServer } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+/** What the admin listener of a caching node has beside health and metrics: `explain`, and `PURGE`. */
+import type { Context } from 'hono';
 import type { KeySpace } from '../cache/key.ts';
 import type { AppendOutcome } from '../purge/append-requests.ts';
 import type { Selector } from '../purge/command.ts';
-import { type HostPort, parseHostPort } from '../runtime/addresses.ts';
-import { type MetricsSnapshot, metricsContentType } from '../runtime/metrics.ts';
+import { type Admin, adminProblem, createAdminApp, listenAdmin } from '../runtime/admin.ts';
+import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { NodeContext } from '../topology/run-node.ts';
 import type { NodeExplained } from './explain-node.ts';
 import type { NodeHealth } from './node-health.ts';
@@ -25,59 +19,32 @@ export interface AdminPlan {
   explain: (question: unknown) => Promise<NodeExplained>;
 }
 
-export interface Admin {
-  address: HostPort;
-  close(): Promise<void>;
-}
-
 /** Binds the admin listener. */
-export async function startAdmin(context: NodeContext, plan: AdminPlan): Promise<Admin> {
-  const app = new Hono();
-  app.get('/healthz', (c) => c.json({ node: plan.node.id, alive: true }));
-  app.get('/readyz', (c) => {
-    const health = plan.health.now();
-    return c.json({ node: plan.node.id, ...health }, health.ready && !health.draining ? 200 : 503);
-  });
-  app.get('/metrics', async (c) => {
-    const text = await context.metrics.text(await plan.metrics());
-    return c.body(text, 200, { 'Content-Type': metricsContentType });
+export function startAdmin(context: NodeContext, plan: AdminPlan): Promise<Admin> {
+  const app = createAdminApp({
+    node: plan.node.id,
+    readiness() {
+      const health = plan.health.now();
+      return { ...health, ready: health.ready && !health.draining };
+    },
+    metrics: async () => context.metrics.text(await plan.metrics()),
   });
   app.get('/explain', (c) => explain(plan, c));
-  app.on('PURGE', '*', async (c) => {
-    const host = c.req.header('host')?.replace(/:\d+$/, '') ?? '';
-    if (!plan.keySpace().siteOf(host.toLowerCase())) {
-      return c.json(
-        { status: 404, title: 'Unknown host', detail: `no site has the host "${host}"` },
-        404,
-      );
-    }
-    const { pathname, search } = new URL(c.req.url);
-    const soft = c.req.header('breakwater-soft-purge') === '1';
-    const outcome = await plan.append(
-      [{ kind: 'url', url: `http://${host}${pathname}${search}` }],
-      soft,
-    );
-    if (!outcome.ok)
-      return c.json({ status: 503, title: 'Not appended', detail: outcome.problem }, 503);
-    return c.json({ id: outcome.id, seq: outcome.seq, status: 'pending' }, 202);
-  });
-  app.notFound((c) => {
-    const detail = 'this listener has /healthz, /readyz, /metrics, /explain and PURGE';
-    return c.json({ status: 404, title: 'Not found', detail }, 404);
-  });
-  const server = createServer(getRequestListener(app.fetch));
-  const address = await bind(
-    server,
-    parseHostPort(plan.node.admin) ?? { host: '127.0.0.1', port: 0 },
-  );
-  return {
-    address,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  app.on('PURGE', '*', (c) => purge(plan, c));
+  return listenAdmin(app, plan.node.admin);
+}
+
+async function purge(plan: AdminPlan, c: Context): Promise<Response> {
+  const host = c.req.header('host')?.replace(/:\d+$/, '').toLowerCase() ?? '';
+  if (!plan.keySpace().siteOf(host)) {
+    return adminProblem(404, 'Unknown host', `no site has the host "${host}"`);
+  }
+  const { pathname, search } = new URL(c.req.url);
+  const soft = c.req.header('breakwater-soft-purge') === '1';
+  const url = `http://${host}${pathname}${search}`;
+  const outcome = await plan.append([{ kind: 'url', url }], soft);
+  if (!outcome.ok) return adminProblem(503, 'Not appended', outcome.problem);
+  return c.json({ id: outcome.id, seq: outcome.seq, status: 'pending' }, 202);
 }
 
 /** `?url=URL`, and `header=Name: value` as often as wanted. */
@@ -92,16 +59,5 @@ async function explain(plan: AdminPlan, c: Context): Promise<Response> {
     headers: Object.fromEntries(headers),
   });
   if (explained.ok) return c.json(explained.explanation);
-  const title = 'The question is not understood';
-  return c.json({ status: 400, title, detail: explained.problem }, 400);
-}
-
-function bind(server: Server, { host, port }: HostPort): Promise<HostPort> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      const bound = server.address();
-      resolve({ host, port: typeof bound === 'object' && bound ? bound.port : port });
-    });
-  });
+  return adminProblem(400, 'The question is not understood', explained.problem);
 }

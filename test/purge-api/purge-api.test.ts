@@ -221,14 +221,19 @@ describe('its listeners', () => {
       });
       return [status, body.toString()] as const;
     };
-    assert.deepEqual(await admin('/healthz'), [200, 'ok\n']);
-    assert.deepEqual(await admin('/readyz'), [503, 'waits for the positions of eu, par\n']);
+    const json = async (path: string) => {
+      const [status, text] = await admin(path);
+      return [status, JSON.parse(text)];
+    };
+    assert.deepEqual(await json('/healthz'), [200, { node: 'purge', alive: true }]);
+    const reason = 'waits for the positions of eu, par';
+    assert.deepEqual(await json('/readyz'), [503, { node: 'purge', ready: false, reason }]);
     const nodes = [
       startNode(api.context.topology, 'par', empty()),
       startNode(api.context.topology, 'eu', empty()),
     ];
     await Promise.all(nodes.map(({ ready }) => ready));
-    assert.deepEqual(await admin('/readyz'), [200, 'ready\n']);
+    assert.deepEqual(await json('/readyz'), [200, { node: 'purge', ready: true }]);
     assert.match((await admin('/metrics'))[1], /breakwater_purge_connected_nodes 2/);
   });
 
