@@ -49,8 +49,8 @@ export function createNodePurges(log: Log, writer: WriterHost | undefined): Node
       ({ start, entries } = bounded(start, entries));
     },
     async reset(next, reason) {
-      // Said by the subscriber as well; here it is about what is actually held.
       if (position) log.warn({ reason, position: next }, 'everything held counts as purged');
+      else log.info({ position: next }, 'begins at the head of the purge journal');
       await writer?.reset(next);
       entries = [];
       start = next;

@@ -69,7 +69,6 @@ export function createApplyPump(
   };
   const runReset = async (reset: Reset) => {
     const { position, reason } = reset;
-    log.warn({ seq: position.seq, reason }, 'all that is held counts as purged');
     await options.reset(position, reason);
     if (pending === reset) pending = undefined;
     options.onMoved(0);

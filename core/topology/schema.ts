@@ -8,6 +8,7 @@ import { z } from 'zod';
 import {
   domainName,
   duration,
+  interval,
   ipAddress,
   listenAddress,
   network,
@@ -224,7 +225,7 @@ const dnsNode = z
       .prefault({}),
     /** How often each PoP's public listener is probed. Three failures take it out, two successes bring it back. */
     probe: z
-      .strictObject({ interval: duration.default(2000), timeout: duration.default(1000) })
+      .strictObject({ interval: interval.default(2000), timeout: interval.default(1000) })
       .prefault({}),
   })
   .superRefine((value, context) => {
@@ -299,14 +300,17 @@ const limits = z
 
 export const topologySchema = z
   .strictObject({
-    /** Name of the network; appears in CDN-Loop and Via. */
+    /** Name of the network; appears in CDN-Loop. */
     network: nodeId,
     /** Where nodes keep their files; relative to the configuration file. */
     dataDir: z.string().min(1).default('./data'),
     /** Tiers authenticate with keys derived from it. Missing: `up` makes one and keeps it in `dataDir`. */
     secret: secretText.optional(),
-    /** How long a node may serve without hearing from purge-api; a third of it is the interval of its renewals. */
-    lease: duration.default(10_000),
+    /**
+     * Nodes tell purge-api how they are every third of it; a purge-api that starts waits about so long for the positions of nodes
+     * that are away.
+     */
+    lease: interval.default(10_000),
     sites: z.array(site).min(1, 'name at least one site'),
     pops: z.array(pop).min(1, 'name at least one PoP'),
     shields: z.array(shield).default([]),

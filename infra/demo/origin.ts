@@ -33,14 +33,17 @@ export function createSite({ clock }: { clock: Clock }): Hono {
       body: context.req.method === 'POST' ? await context.req.text() : '',
     };
   };
-  site.use(bodyLimit({ maxSize: maxBodyBytes }));
   for (const { path, reply } of createExhibits(clock)) {
     const answer = async (context: Context) => {
       const asked = await ask(context);
       return toResponse(await reply(asked), asked);
     };
     site.get(path, answer);
-    if (path === '/api/echo') site.post(path, answer);
+    if (path === '/api/echo') site.post(path, bodyLimit({ maxSize: maxBodyBytes }), answer);
+    site.all(path, (context) => {
+      const allow = path === '/api/echo' ? 'GET, HEAD, POST' : 'GET, HEAD';
+      return context.text(`${context.req.method} is not served here\n`, 405, { allow });
+    });
   }
   site.notFound(async (context) => {
     const asked = await ask(context);

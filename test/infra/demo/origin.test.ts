@@ -150,3 +150,10 @@ test('an address in use is told to whoever starts it', async () => {
   const deps = { clock: systemClock, log: silentLog };
   await assert.rejects(startOrigin(deps, { host, port: Number(port) }), { code: 'EADDRINUSE' });
 });
+
+test('a page takes GET and HEAD only, and says so (RFC 9110 §15.5.6)', async () => {
+  for (const method of ['OPTIONS', 'DELETE', 'PURGE']) {
+    const { status, headers } = await fetch(`http://${origin.bound.listen}/news/1`, { method });
+    assert.deepEqual([method, status, headers.get('allow')], [method, 405, 'GET, HEAD']);
+  }
+});
