@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HostPort } from '../runtime/addresses.ts';
-import type { Clock } from '../runtime/deps.ts';
+import { type Clock, every } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Limits } from '../topology/schema.ts';
@@ -30,6 +30,7 @@ const idleSocketMs = 120_000;
 const headTiming = { headersMs: 15_000, checkMs: 3000 };
 const requestMs = 3_600_000;
 const keepAliveMs = 15_000;
+const idleSweepMs = 50;
 const backlog = 4096;
 
 /** Creates the listener; nothing is bound yet. */
@@ -108,8 +109,11 @@ function bind(server: Server, { host, port }: HostPort, reusePort: boolean): Pro
 function drain(clock: Clock, server: Server, limitMs: number): Promise<void> {
   return new Promise((resolve) => {
     const limit = clock.after(limitMs, () => server.closeAllConnections());
+    // A connection whose answer began before the drain is kept by its head, and idle once that answer has been sent.
+    const sweep = every(clock, idleSweepMs, () => server.closeIdleConnections());
     server.close(() => {
       limit.cancel();
+      sweep.cancel();
       resolve();
     });
     server.closeIdleConnections();

@@ -70,11 +70,14 @@ export interface Refused {
   detail: string;
 }
 
+const notServed: ReadonlySet<string> = new Set(['TRACE', 'CONNECT', 'PURGE']);
+
 /** Judges a head. Reads no clock and does no I/O. */
 export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
   const framing = checkRequestFraming(head.method, head.rawHeaders, head.target, deps.limits);
   if (!framing.ok) return refuse(framing.status, 'Malformed request', framing.detail);
-  if (head.method === 'TRACE' || head.method === 'CONNECT') {
+  // A PURGE that comes this far is of a site that does not take it: its origin must not answer in our place either.
+  if (notServed.has(head.method)) {
     return refuse(405, 'Method not allowed', `${head.method} is not served here`);
   }
   const tier = tierOf(deps, head.rawHeaders);

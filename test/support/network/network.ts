@@ -73,6 +73,8 @@ export interface Network {
   /** Starts a node that has ended; resolves when it is ready. */
   start(id: string): Promise<void>;
   ready(id: string): Promise<void>;
+  /** Starts a further process of the node, which is expected to fail; resolves with why. */
+  startInVain(id: string): Promise<string>;
   /** Writes the configuration anew, as changed; nodes are not told. */
   reconfigure(change: (config: NetworkConfig) => unknown): void;
   stop(): Promise<void>;
@@ -119,13 +121,12 @@ function createNetwork(folder: string, origin: Origin, initial: NetworkConfig) {
   let config = initial;
   const writeConfig = () => writeFileSync(configFile, JSON.stringify(config, null, 2));
   writeConfig();
-  const nodes = new Map(
-    verbsOf(config).map(([id, verb]) => {
-      const logFile = path.join(folder, 'log', `${id}.log`);
-      writeFileSync(logFile, '');
-      return [id, createNodeProcess({ id, verb, configFile, logFile })];
-    }),
-  );
+  const processOf = (id: string, verb: Verb, logName: string) => {
+    const logFile = path.join(folder, 'log', `${logName}.log`);
+    writeFileSync(logFile, '');
+    return createNodeProcess({ id, verb, configFile, logFile });
+  };
+  const nodes = new Map(verbsOf(config).map(([id, verb]) => [id, processOf(id, verb, id)]));
   const agent = createAgent();
   const node = (id: string) => {
     const found = nodes.get(id);
@@ -194,6 +195,17 @@ function createNetwork(folder: string, origin: Origin, initial: NetworkConfig) {
       if (node(id).verb !== 'purge-api') await ready(id);
     },
     ready,
+    async startInVain(id: string) {
+      const further = processOf(id, node(id).verb, `${id}-further`);
+      try {
+        await further.start();
+      } catch (error) {
+        assert.equal(await further.ended(), 'code 1', `how the further ${id} ended`);
+        return (error as Error).message;
+      }
+      await further.end('SIGKILL');
+      throw new Error(`a further ${id} has started`);
+    },
     reconfigure(change: (config: NetworkConfig) => unknown) {
       config = structuredClone(config);
       change(config);

@@ -32,6 +32,8 @@ export interface NodeProcess {
   signal(name: NodeJS.Signals): void;
   /** Sends a signal and resolves with how the process ended: `code 0`, `SIGKILL`. */
   end(name: NodeJS.Signals): Promise<string>;
+  /** Resolves with how the process ended, once it has. */
+  ended(): Promise<string>;
   /** The last lines of its log. */
   logTail(lines?: number): string;
 }
@@ -81,6 +83,7 @@ export function createNodeProcess(plan: NodePlan): NodeProcess {
       clearTimeout(limit);
       return how;
     },
+    ended: () => ended,
     logTail,
   };
 }

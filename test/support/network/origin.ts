@@ -15,6 +15,8 @@ export interface OriginRequest {
   headers: IncomingMessage['headers'];
   rawHeaders: string[];
   body: Buffer;
+  /** Whether the body came to its end. A route is called for a whole request only. */
+  state: 'reading' | 'whole' | 'broken';
   /** Counted from 1 for each path. */
   hit: number;
 }
@@ -53,12 +55,11 @@ export async function startOrigin(host = '127.0.0.1'): Promise<Origin> {
       headers,
       rawHeaders,
       body: Buffer.alloc(0),
+      state: 'reading',
       hit: seen.length + 1,
     };
     seen.push(request);
-    const parts: Buffer[] = [];
-    for await (const part of req) parts.push(part as Buffer);
-    request.body = Buffer.concat(parts);
+    await readBody(req, request);
     const route = routes.get(name);
     if (route) await route(request, res);
     else res.writeHead(404, { 'content-type': 'text/plain' }).end(`no ${name}\n`);
@@ -94,6 +95,18 @@ export async function startOrigin(host = '127.0.0.1'): Promise<Origin> {
     },
     start: listen,
   };
+}
+
+async function readBody(req: IncomingMessage, request: OriginRequest): Promise<void> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of req) parts.push(part as Buffer);
+    request.state = 'whole';
+  } catch (error) {
+    request.state = 'broken';
+    throw error;
+  }
+  request.body = Buffer.concat(parts);
 }
 
 /** Answers with a text, fresh for a minute unless `headers` say otherwise. */
