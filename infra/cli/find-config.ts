@@ -18,9 +18,6 @@ export interface FoundConfig {
 
 type Place = Pick<CliContext, 'environment' | 'cwd'>;
 
-/** The demo network of the checkout. */
-export const demoConfigFile = path.join(import.meta.dirname, '..', 'demo', 'breakwater.yaml');
-
 /** Where the demo network's sites have their origin. */
 export const demoOriginAddress = '127.0.0.1:9000';
 

@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadTopology } from '../../core/topology/load.ts';
-import { demoConfigFile, demoOriginAddress } from '../../infra/cli/find-config.ts';
+import { demoOriginAddress } from '../../infra/cli/find-config.ts';
+import { demoConfigFile } from '../../infra/demo/demo-config.ts';
 import { listenersOf, planNetwork } from '../../infra/up/plan.ts';
 import { findPortProblem } from '../../infra/up/ports.ts';
 

@@ -1,9 +1,11 @@
 /** `breakwater up`: every node of a file on this machine; without a file, the demo network. */
+import path from 'node:path';
+import { demoConfigFile, demoConfigFor } from '../../demo/demo-config.ts';
 import { createJsonReport, createWordReport } from '../../up/report.ts';
 import { processSignals } from '../../up/signals.ts';
 import { runUp } from '../../up/up.ts';
 import type { CliContext } from '../cli-context.ts';
-import { demoConfigFile, demoOriginAddress, findNamedConfig } from '../find-config.ts';
+import { demoOriginAddress, findNamedConfig } from '../find-config.ts';
 
 export interface UpVerbOptions {
   config?: string;
@@ -16,9 +18,10 @@ export interface UpVerbOptions {
 export function up(context: CliContext, options: UpVerbOptions): Promise<number> {
   const { terminal, clock, random, environment, cwd } = context;
   const named = findNamedConfig(options.config, context);
-  const file = named?.file ?? demoConfigFile;
+  const file = named?.file ?? demoConfigFor(process.platform, path.resolve(cwd, '.breakwater'));
   const demoOrigin =
-    options.demoOrigin === true || (options.demoOrigin === undefined && file === demoConfigFile)
+    options.demoOrigin === true ||
+    (options.demoOrigin === undefined && (!named || file === demoConfigFile))
       ? demoOriginAddress
       : options.demoOrigin;
   return runUp(

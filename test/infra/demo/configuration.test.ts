@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { contains, parseAddress, parseNetwork } from '../../../core/runtime/addresses.ts';
 import { loadTopology } from '../../../core/topology/load.ts';
 import { topologySchema } from '../../../core/topology/schema.ts';
-import { demoConfigFile, demoOriginAddress } from '../../../infra/cli/find-config.ts';
+import { demoOriginAddress } from '../../../infra/cli/find-config.ts';
 import { warningsOf } from '../../../infra/cli/warnings.ts';
+import { demoConfigFile } from '../../../infra/demo/demo-config.ts';
 
 const topology = loadTopology(demoConfigFile, {});
 
