@@ -2,7 +2,7 @@
  * What no single key of the configuration can say wrong: references, duplicates, addresses that clash, and
  * addresses that somebody needs but nobody gave. Pure; each finding names the key to mend.
  */
-import { isWildcard, parseHostPort } from '../runtime/addresses.ts';
+import { type HostPort, isLoopback, isWildcard, parseHostPort } from '../runtime/addresses.ts';
 import type { Finding, PathPart } from '../runtime/config.ts';
 import type { TopologyFile } from './schema.ts';
 import { checkZones } from './zone-checks.ts';
@@ -88,31 +88,48 @@ function unknownShields(topology: TopologyFile): Finding[] {
 }
 
 function clashingListeners(topology: TopologyFile): Finding[] {
-  const taken: { host: string; port: number; owner: string }[] = [];
+  const taken: Listener[] = [];
   const findings: Finding[] = [];
   for (const node of allNodes(topology)) {
     for (const key of ['listen', 'admin'] as const) {
       const address = parseHostPort(node[key]);
       if (!address || address.port === 0) continue;
-      // The same wildcard port on several nodes is right: they are different machines, each with its own `reach`.
-      const clash = taken.find((other) => sameListener(other, address));
-      if (clash && !(node.reach && isWildcard(address.host))) {
+      const listener = { ...address, node, key };
+      const clash = taken.find((other) => isClash(other, listener));
+      if (clash) {
         findings.push({
           path: [...node.path, key],
-          message: `${node[key]} is already the address of ${clash.owner}`,
+          message: `${node[key]} is already the address of ${clash.node.id}.${clash.key}`,
         });
       }
-      taken.push({ ...address, owner: `${node.id}.${key}` });
+      taken.push(listener);
     }
   }
   return findings;
 }
 
-function sameListener(
-  a: { host: string; port: number },
-  b: { host: string; port: number },
-): boolean {
-  return a.port === b.port && a.host === b.host;
+interface Listener extends HostPort {
+  node: Named;
+  key: 'listen' | 'admin';
+}
+
+/** Every interface and loopback are addresses of each machine: on different ones the same port is no clash. */
+function isClash(a: Listener, b: Listener): boolean {
+  if (a.port !== b.port) return false;
+  if (a.node === b.node) return a.host === b.host || isWildcard(a.host) || isWildcard(b.host);
+  if (a.host !== b.host) return false;
+  return !((isWildcard(b.host) || isLoopback(b.host)) && areOnTwoMachines(a.node, b.node));
+}
+
+/** As far as the file tells: they are reached at different addresses, and not only from their own machine. */
+function areOnTwoMachines(a: Named, b: Named): boolean {
+  const [first, second] = [a.reach ?? a.listen, b.reach ?? b.listen];
+  const hosts = [first, second].map((text) => parseHostPort(text)?.host ?? '');
+  if (hosts.some(isLoopback) || hosts.some(isWildcard)) return false;
+  // Two ports of one address may be forwarded to two machines; that is what a `reach` beside a wildcard says.
+  return (
+    hosts[0] !== hosts[1] || (first !== second && isWildcard(parseHostPort(a.listen)?.host ?? ''))
+  );
 }
 
 /** Everybody needs purge-api; edges need their shields; geo-dns probes PoPs, and the command line asks geo-dns. */

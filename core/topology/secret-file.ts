@@ -2,7 +2,7 @@
  * The network's secret when the configuration names none: `up` makes one, once, and keeps it in `dataDir`, readable by its
  * owner only. Single nodes on the same machine find it there; on several machines `secret` must be configured.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Random } from '../runtime/deps.ts';
 import type { Topology } from './load.ts';
@@ -13,7 +13,12 @@ export type TopologyWithSecret = Topology & { secret: string };
 export function withSecret(topology: Topology, random?: Random): TopologyWithSecret {
   if (topology.secret !== undefined) return { ...topology, secret: topology.secret };
   const file = path.join(topology.dataDir, 'secret');
-  if (existsSync(file)) return { ...topology, secret: readFileSync(file, 'utf8').trim() };
+  if (existsSync(file)) {
+    const secret = readFileSync(file, 'utf8').trim();
+    // Keys that are derived from nothing could be derived by anybody.
+    if (secret === '') throw new Error(`${file} is empty: remove it, or configure "secret"`);
+    return { ...topology, secret };
+  }
   if (!random) {
     throw new Error(
       `no "secret" in ${topology.file} and none in ${file}: add "secret: env:BREAKWATER_SECRET", the same on every machine`,
@@ -21,6 +26,8 @@ export function withSecret(topology: Topology, random?: Random): TopologyWithSec
   }
   mkdirSync(topology.dataDir, { recursive: true });
   const secret = random.hex(32);
-  writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  // Under another name first, so that a start that is cut short leaves no half of a secret.
+  writeFileSync(`${file}.new`, `${secret}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
   return { ...topology, secret };
 }

@@ -43,6 +43,9 @@ export const duration = z
     return z.NEVER;
   });
 
+/** A duration of at least one millisecond, for what is done again and again. */
+export const interval = duration.refine((ms) => ms >= 1, 'must be longer than 0s');
+
 /** A size such as `64MiB`; becomes bytes. */
 export const size = z
   .string('expected a size such as 64KiB, 256MiB or 2GiB')
