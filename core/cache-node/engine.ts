@@ -16,7 +16,7 @@ import { type ObtainDeps, obtain } from '../cache/obtain.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
-import type { Log } from '../runtime/log.ts';
+import { type Log, withoutRedaction } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -101,7 +101,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       role: start.role,
       admit: admission.deps,
       obtain: obtainDeps,
-      access: createAccessLog({ log, metrics }),
+      access: createAccessLog({ log: withoutRedaction(log), metrics }),
       isDraining: deps.shared.isDraining,
       invalidate: createInvalidation({
         clock,
