@@ -24,6 +24,8 @@ export interface AccessRecord {
   tier: string | null;
   /** Who was asked upstream. */
   from: string | undefined;
+  /** Why the upstream gave no answer, when it did not. */
+  failure?: string;
   /** Only when the answer was cut. */
   cut?: true;
 }

@@ -19,6 +19,7 @@ import {
   partHead,
   unsatisfiedContentRange,
 } from '../http/range.ts';
+import { tagFieldNames } from '../http/tags.ts';
 import type { BodyReader } from './body-reader.ts';
 import { readBuffer } from './body-reader.ts';
 import type { StoredResponse } from './entry.ts';
@@ -34,6 +35,8 @@ export interface Delivery {
   hidden: ReadonlySet<string>;
   /** Undefined: the length is not known yet. */
   bodyBytes: number | undefined;
+  /** Whether any part can be opened at any time; false: the body is still on its way, and what has passed is gone. */
+  canSeek: boolean;
   /** Opens bytes `[start, end)`; undefined when the body is gone. */
   open: (start: number, end: number) => BodyReader | undefined;
   /** A boundary for several ranges. */
@@ -59,8 +62,6 @@ interface Plan {
   lengthBytes: number | undefined;
   parts: (() => BodyReader | undefined)[];
 }
-
-const noContentLength: ReadonlySet<string> = new Set(['content-length']);
 
 /**
  * Sends the answer. False when its body cannot be read and nothing has been sent: the caller then does without it, and `onDone`
@@ -108,9 +109,7 @@ function finishWithoutBody(
 
 function planOf(delivery: Delivery): Plan {
   const { entry, method, requestHeaders, bodyBytes, nowMs } = delivery;
-  const tellsLength = method === 'HEAD' && bodyBytes === undefined;
-  const kept = tellsLength ? [...entry.headers] : withoutFields(entry.headers, noContentLength);
-  const headers = kept.filter(keepFor(delivery));
+  const headers = withoutFields(entry.headers, leftOut(delivery));
   const whole: Plan = {
     status: entry.status,
     reason: entry.reason,
@@ -142,11 +141,13 @@ function planOf(delivery: Delivery): Plan {
   return rangePlan(delivery, whole) ?? whole;
 }
 
-/** A predicate for a flat list that drops hidden names with their values. */
-function keepFor({ hidden }: Delivery): (text: string, index: number, all: string[]) => boolean {
-  if (hidden.size === 0) return () => true;
-  return (_, index, all) => !hidden.has((all[index - (index % 2)] ?? '').toLowerCase());
+/** Names that are not sent on: hidden ones, and the length, which is written anew where it is known. */
+function leftOut({ hidden, method, bodyBytes }: Delivery): ReadonlySet<string> {
+  if (method === 'HEAD' && bodyBytes === undefined) return hidden;
+  return hidden === tagFieldNames ? tagsAndLength : new Set([...hidden, 'content-length']);
 }
+
+const tagsAndLength: ReadonlySet<string> = new Set([...tagFieldNames, 'content-length']);
 
 /** RFC 9110 §14: ranges of a 200 whose length is known. Undefined: the whole is sent. */
 function rangePlan(delivery: Delivery, whole: Plan): Plan | undefined {
@@ -168,6 +169,8 @@ function rangePlan(delivery: Delivery, whole: Plan): Plan | undefined {
   }
   const partial = { ...whole, status: 206, reason: 'Partial Content' };
   const [only, second] = range.ranges;
+  // The second may lie before the first; of a body that is on its way there is no going back.
+  if (second && !delivery.canSeek) return undefined;
   if (only && !second) {
     return {
       ...partial,
@@ -273,6 +276,18 @@ function pump(
     res.once('finish', () => finish(true));
     res.end(piece);
   };
-  res.once('close', () => finish(res.writableFinished));
+  onGone(res, () => finish(res.writableFinished));
   run();
+}
+
+/**
+ * Calls `run` when the answer has been sent or the client is gone; perhaps twice. An answer that waits behind another one of the
+ * same connection has no socket yet and hears nothing of its end, but the request does.
+ */
+export function onGone(res: ServerResponse, run: () => void): void {
+  const { req } = res;
+  res.once('close', run);
+  req.once('close', () => {
+    if (req.socket.destroyed) run();
+  });
 }

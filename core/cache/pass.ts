@@ -7,16 +7,15 @@
 import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import type { CacheStatusMember } from '../http/cache-status.ts';
-import { combined, first, type RawHeaders } from '../http/headers.ts';
-import { normaliseUrl } from '../http/target.ts';
+import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
 import type { Failure, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
+import { type AdmittedExchange, goneSignal, type HandleDeps } from './client-exchange.ts';
 import type { Disposition } from './decide.ts';
 import { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { fetchPassing } from './fetch.ts';
-import type { HandleDeps } from './handle.ts';
-import { reportOf } from './receive.ts';
+import { fieldsOfTheExchange, reportOf } from './receive.ts';
 import { createSpool } from './spool.ts';
 
 export type Passed =
@@ -31,7 +30,7 @@ export type Passed =
       reader: BodyReader;
       close: () => void;
     }
-  | { kind: 'failed'; failure: Failure; drained: boolean }
+  | { kind: 'failed'; failure: Failure }
   | { kind: 'refused'; status: number; title: string; detail: string };
 
 const windowBytes = 256 * 1024;
@@ -39,28 +38,25 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRA
 
 /** Sends the request on and opens its answer. */
 export async function passOn(
-  deps: HandleDeps,
-  req: IncomingMessage,
-  request: CacheRequest,
+  exchange: AdmittedExchange,
   disposition: Extract<Disposition, { kind: 'pass' }>,
 ): Promise<Passed> {
+  const { deps, req } = exchange;
+  const { request } = exchange.admitted;
   const upload = uploadOf(req, request);
   if ('refused' in upload) return upload.refused;
-  const abort = new AbortController();
-  req.once('close', () => {
-    if (!req.complete) abort.abort();
-  });
   const epoch = deps.obtain.purges.position();
-  const result = await fetchPassing(deps.obtain, request, upload, epoch, abort.signal);
+  const gone = goneSignal(exchange);
+  const result = await fetchPassing(deps.obtain, request, upload, epoch, gone);
   if (upload.isTooLarge()) {
     if (result.ok) result.response.body.abort();
     return tooLarge(request);
   }
-  if (!result.ok) return { kind: 'failed', failure: result.failure, drained: req.complete };
+  if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
   if (!safeMethods.has(request.method) && response.status >= 200 && response.status < 400) {
     // Before the answer is sent: who has it and asks again must not see what was before.
-    await deps.invalidate(invalidated(request, response.headers));
+    await deps.invalidate(invalidated(deps, request, response.headers));
   }
   return open(deps, request, response, disposition);
 }
@@ -107,14 +103,15 @@ function tooLarge(request: CacheRequest): Passed {
 }
 
 /** The keys whose stored responses are no longer to be trusted: target, Location and Content-Location of the same host. */
-function invalidated(request: CacheRequest, headers: RawHeaders): string[] {
+function invalidated(deps: HandleDeps, request: CacheRequest, headers: RawHeaders): string[] {
   const { key } = request;
+  const { normalise } = deps.admit.keySpace();
   const urls = new Set([key.url]);
   for (const name of ['location', 'content-location']) {
     const value = first(headers, name);
     if (value === undefined || !URL.canParse(value, key.text)) continue;
-    const normal = normaliseUrl(new URL(value, key.text).href);
-    if (normal?.host === key.host) urls.add(normal.host + normal.pathAndQuery);
+    const url = normalise.url(new URL(value, key.text).href.replace(/#.*$/, ''));
+    if (url?.startsWith(`${key.host}/`)) urls.add(url);
   }
   return [...urls].flatMap((url) => [`http://${url}`, `https://${url}`]);
 }
@@ -162,13 +159,14 @@ function open(
   };
 }
 
-const notRelayed: ReadonlySet<string> = new Set(['age', 'cache-status']);
+/** The length stays: an answer to HEAD has no body that would tell it. */
+const notRelayed: ReadonlySet<string> = new Set(
+  [...fieldsOfTheExchange].filter((name) => name !== 'content-length'),
+);
 
 /** The response in the form that `deliver` takes; it is never stored. */
 function transient(request: CacheRequest, response: UpstreamResponse): StoredResponse {
-  const headers = response.headers.filter(
-    (_, i, all) => !notRelayed.has((all[i - (i % 2)] ?? '').toLowerCase()),
-  );
+  const headers = withoutFields(response.headers, notRelayed);
   return new StoredResponse(
     {
       key: request.key.text,

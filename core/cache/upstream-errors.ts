@@ -23,8 +23,10 @@ const proxyErrors: Record<FailureKind, ProxyErrorType> = {
 };
 
 /** The status that a client gets. */
-export function statusOf(failure: Failure): number {
-  return statuses[failure.kind];
+export function statusOf({ source, kind }: Failure): number {
+  // RFC 9110 §15.5.9: the upstream could not answer because the client still owed a part of its request.
+  if (source === 'downstream' && kind === 'timeout') return 408;
+  return statuses[kind];
 }
 
 /** The member of Proxy-Status that this node adds. */

@@ -132,7 +132,8 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
       nodeId: role === 'edge' ? 'par' : 'eu',
       ports: new Set([8081]),
       isTrustedProxy: (address) => address === '192.0.2.9',
-      authenticateTier: (value) => (/^\w+ ok$/.test(value) ? value.slice(0, -3) : undefined),
+      authenticateTier: (value) =>
+        role === 'shield' && /^\w+ ok$/.test(value) ? value.slice(0, -3) : undefined,
       tiersOnly: role === 'shield',
       nextRequestId() {
         nextId += 1;

@@ -1,0 +1,143 @@
+/**
+ * From an answer of the engine to what the client gets: the words of this tier (Cache-Status, Age, X-Cache, labels for a tier),
+ * and the body through `deliver`.
+ */
+import { formatCacheStatus } from '../http/cache-status.ts';
+import { tagFieldNames } from '../http/tags.ts';
+import { formatPosition, tierHeaders } from '../purge/command.ts';
+import { type AdmittedExchange, accessStart, type HandleDeps } from './client-exchange.ts';
+import { deliver } from './deliver.ts';
+import type { StoredResponse } from './entry.ts';
+import type { CacheRequest } from './exchange.ts';
+import type { Answer } from './obtain.ts';
+import { type Outcome, outcomeOf, type XCache } from './outcome.ts';
+import type { Passed } from './pass.ts';
+
+const noFields: ReadonlySet<string> = new Set();
+
+/** Sends what was stored or is on its way; false when nothing could be sent because the body is unreadable. */
+export function send(
+  exchange: AdmittedExchange,
+  answer: Extract<Answer, { kind: 'stored' | 'streaming' }>,
+): boolean {
+  const { deps, res, admitted } = exchange;
+  const { request, tier } = admitted;
+  const { entry } = answer;
+  const nowMs = deps.clock.nowMs();
+  const outcome = outcomeOf(answer, nowMs);
+  const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...outcome.member });
+  const { xCache, behind } = outcome;
+  const record = accessStart(exchange, { xCache, cacheStatus, ...upstreamOf(answer) });
+  const ownFields = outcome.ageSeconds === undefined ? [] : ['Age', ageText(outcome.ageSeconds)];
+  addOwnFields(ownFields, exchange, xCache, behind, cacheStatus);
+  if (tier) ownFields.push(...labelFields(deps, request, entry, outcome));
+  const isSent = deliver({
+    res,
+    method: request.method,
+    requestHeaders: request.headers,
+    entry,
+    ownFields,
+    hidden: tier ? noFields : tagFieldNames,
+    bodyBytes: lengthOf(request, answer),
+    canSeek: answer.kind === 'stored' || answer.flight.isComplete(),
+    open: (start, end) =>
+      answer.kind === 'stored'
+        ? deps.obtain.store.read(entry, start, end)
+        : answer.flight.read(start, end),
+    boundary: deps.boundary,
+    nowMs,
+    onDone: (result) => {
+      if (answer.kind === 'streaming') answer.leave();
+      record(result);
+    },
+  });
+  if (!isSent && answer.kind === 'streaming') answer.leave();
+  return isSent;
+}
+
+/** Sends what passed by the cache; false when nothing could be sent. */
+export function sendPassed(
+  exchange: AdmittedExchange,
+  passed: Extract<Passed, { kind: 'response' }>,
+): boolean {
+  const { deps, res, admitted } = exchange;
+  const { method } = admitted.request;
+  const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...passed.member });
+  const record = accessStart(exchange, { xCache: 'BYPASS', cacheStatus, from: passed.entryFrom });
+  const ownFields = [...passed.ageFields];
+  addOwnFields(ownFields, exchange, 'BYPASS', passed.behind, cacheStatus);
+  const isSent = deliver({
+    res,
+    method,
+    requestHeaders: [],
+    entry: passed.entry,
+    ownFields,
+    hidden: admitted.tier ? noFields : tagFieldNames,
+    // The origin's answer to HEAD tells the length itself; its body tells nothing.
+    bodyBytes: method === 'HEAD' ? undefined : passed.lengthBytes,
+    canSeek: false,
+    open: () => passed.reader,
+    boundary: deps.boundary,
+    nowMs: deps.clock.nowMs(),
+    onDone: (result) => {
+      passed.close();
+      record(result);
+    },
+  });
+  if (!isSent) passed.close();
+  return isSent;
+}
+
+/** The length that the client is told; undefined: not known in advance. */
+function lengthOf(
+  { method }: CacheRequest,
+  answer: Extract<Answer, { kind: 'stored' | 'streaming' }>,
+): number | undefined {
+  if (answer.kind === 'stored') return answer.entry.bodyBytes;
+  // The origin's answer to HEAD tells the length itself; its body tells nothing.
+  if (method === 'HEAD') return undefined;
+  return answer.flight.isComplete() ? answer.entry.bodyBytes : answer.head.lengthBytes;
+}
+
+function upstreamOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): {
+  from: string | undefined;
+  failure?: string;
+} {
+  if (answer.kind === 'streaming') return { from: answer.head.report.from };
+  const { failure, report } = answer;
+  return {
+    from: report?.from,
+    ...(failure ? { failure: `${failure.kind}: ${failure.cause}` } : {}),
+  };
+}
+
+function ageText(seconds: number): string {
+  return String(Math.floor(seconds));
+}
+
+function addOwnFields(
+  fields: string[],
+  { deps, res, admitted }: AdmittedExchange,
+  xCache: XCache,
+  behind: string | undefined,
+  cacheStatus: string,
+): void {
+  if (deps.isDraining()) res.shouldKeepAlive = false;
+  fields.push('Cache-Status', behind ? `${behind}, ${cacheStatus}` : cacheStatus);
+  fields.push('Via', `1.1 ${deps.nodeId}`, 'X-Request-Id', admitted.requestId);
+  if (deps.role === 'edge') fields.push('X-Cache', xCache, 'X-Cache-Pop', deps.nodeId);
+}
+
+/**
+ * What the asking tier needs to store the answer: the position it is valid under, or since when it is stale. That position is the
+ * answer's own and not simply ours: a purge may have come since it was fetched.
+ */
+function labelFields(
+  { obtain: { purges } }: HandleDeps,
+  request: CacheRequest,
+  entry: StoredResponse,
+  { staleSinceMs }: Outcome,
+): string[] {
+  if (staleSinceMs !== undefined) return [tierHeaders.staleSince, String(staleSinceMs)];
+  return [tierHeaders.label, formatPosition(request.unreached ?? purges.labelOf(entry))];
+}
