@@ -3,6 +3,7 @@
  */
 import type { CacheStatusMember } from '../http/cache-status.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
+import type { Cleanliness } from './clean-through.ts';
 import { stalenessSeconds } from './decide.ts';
 import type { NotStored } from './exchange.ts';
 import type { Answer } from './obtain.ts';
@@ -17,7 +18,10 @@ export interface Outcome {
   behind: string | undefined;
   /** Undefined: no Age is sent, because nothing has been stored on the way. */
   ageSeconds: number | undefined;
-  /** Since when what is sent is stale; undefined: it is fresh. */
+  /**
+   * Since when what is sent in place of something newer is stale; undefined: it is fresh, or as new as the upstream has it
+   * (which may give it no lifetime at all).
+   */
   staleSinceMs: number | undefined;
 }
 
@@ -49,33 +53,44 @@ type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
 export function outcomeOf(answer: Delivered, nowMs: number): Outcome {
   const { entry } = answer;
   const age = currentAgeSeconds(entry.freshness, entry.responseTimeMs, nowMs);
-  const cleanliness = answer.kind === 'stored' ? answer.cleanliness : { kind: 'clean' as const };
+  const cleanliness = answer.kind === 'stored' ? answer.cleanliness : clean;
   const staleness = stalenessSeconds(entry, cleanliness, nowMs);
+  const isStale = answer.disposition.kind === 'stale' || entry.staleSinceMs !== null;
   const common = {
     behind: behindOf(answer),
-    staleSinceMs: staleness >= 0 ? Math.floor(nowMs - staleness * 1000) : undefined,
+    staleSinceMs: isStale && staleness >= 0 ? Math.floor(nowMs - staleness * 1000) : undefined,
   };
-  if (answer.kind === 'streaming') {
-    const { notStored, report } = answer.head;
-    return {
-      ...common,
-      xCache: xCacheOfFetched(answer, notStored),
-      member: {
-        ...forwarded(answer),
-        ...(report.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus }),
-        ...(notStored === null ? { stored: true as const } : {}),
-        ...detailOf(answer, notStored),
-      },
-      ageSeconds: report.wasAged || answer.collapsed ? age : undefined,
-    };
-  }
-  return { ...common, ...storedOutcome(answer, -staleness), ageSeconds: age };
+  const said =
+    answer.kind === 'stored' ? storedOutcome(answer, -staleness) : fetchedOutcome(answer);
+  const isFirstHand =
+    answer.kind === 'streaming' && !answer.head.report.wasAged && !answer.collapsed;
+  return {
+    ...common,
+    ...said,
+    // What a tier behind has marked is stale here as well, whatever way it came.
+    xCache: common.staleSinceMs === undefined ? said.xCache : 'STALE',
+    ageSeconds: isFirstHand ? undefined : age,
+  };
 }
 
-function storedOutcome(
-  answer: Extract<Answer, { kind: 'stored' }>,
-  ttlSeconds: number,
-): Pick<Outcome, 'xCache' | 'member'> {
+const clean: Cleanliness = { kind: 'clean' };
+
+type Said = Pick<Outcome, 'xCache' | 'member'>;
+
+function fetchedOutcome(answer: Extract<Answer, { kind: 'streaming' }>): Said {
+  const { notStored, report } = answer.head;
+  return {
+    xCache: xCacheOfFetched(answer, notStored),
+    member: {
+      ...forwarded(answer),
+      ...(report.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus }),
+      ...(notStored === null ? { stored: true as const } : {}),
+      ...detailOf(answer, notStored),
+    },
+  };
+}
+
+function storedOutcome(answer: Extract<Answer, { kind: 'stored' }>, ttlSeconds: number): Said {
   const { disposition, report } = answer;
   const ttl = Math.floor(ttlSeconds);
   if (disposition.kind === 'hit') return { xCache: 'HIT', member: { hit: true, ttl } };
