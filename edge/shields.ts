@@ -3,7 +3,7 @@
  * origins, if the site allows it. So all edges ask one shield for one key, and its neighbour while it is away.
  *
  * A shield is passed over while passive health has it out, when it cannot be reached, when it says that it takes no requests
- * (503 with `breakwater-refused`), and when it is lost before its head and the request may be sent again. Whatever else it
+ * (`breakwater-refused` with 503, or with 403 where it does not know this edge), and when it is lost before its head and the request may be sent again. Whatever else it
  * answers, errors of the origin included, is the answer.
  *
  * Invariants: a request of whose body a byte was read is never sent again; fields between tiers are sent to shields
@@ -63,7 +63,7 @@ const graceMs = 2000;
 
 /** Creates the port over the shields of the PoP `nodeId`. */
 export function createShields(deps: ShieldsDeps): Shields {
-  const { dialer, metrics, nodeId, origins } = deps;
+  const { dialer, log, metrics, nodeId, origins } = deps;
   const counts = createUpstreamMetrics(metrics);
   const fellBack = metrics.counter(
     'breakwater_edge_origin_fallbacks_total',
@@ -98,7 +98,7 @@ export function createShields(deps: ShieldsDeps): Shields {
       budget.deposit();
       const order = directory.rings.flatMap((ring) => orderByRendezvous(request.key, ring));
       const limits = shieldLimits(deadline);
-      const ask: Ask = (id) => askShield({ dialer, health, directory }, id, request, limits);
+      const ask: Ask = (id) => askShield({ dialer, log, health, directory }, id, request, limits);
       const verdict = await askInTurn(order, ask);
       if (verdict && !verdict.next) return verdict.result;
       if (request.site.originFallback) {
@@ -124,13 +124,14 @@ type Ask = (id: string) => Promise<Verdict>;
 
 interface Asking {
   dialer: Dialer;
+  log: Log;
   health: PeerHealth;
   directory: Directory;
 }
 
 /** Asks one shield and keeps the book on its health. */
 async function askShield(
-  { dialer, health, directory }: Asking,
+  { dialer, health, directory, log }: Asking,
   id: string,
   request: UpstreamRequest,
   limits: Deadline,
@@ -141,7 +142,14 @@ async function askShield(
   const result = await dialer.dial(shield.peer, toShield(request, shield.credentials), limits);
   if (result.ok) {
     const answer = fromShield(result.response);
-    const isRefusal = answer.status === 503 && answer.tierHeaders.has(refusedField);
+    const isRefusal =
+      (answer.status === 503 || answer.status === 403) && answer.tierHeaders.has(refusedField);
+    if (isRefusal && answer.status === 403) {
+      log.error(
+        { shield: id },
+        'the shield does not know this edge: do both have the same secret?',
+      );
+    }
     health.done(id, isRefusal ? 'refused' : 'answered');
     if (isRefusal) return refused(id, request, answer);
     return { next: false, result: { ok: true, response: answer } };

@@ -54,6 +54,13 @@ export function createListener(deps: ListenerDeps, limits: Limits, timing = head
     },
     (req, res) => {
       if (isPastEnd(req, res)) return;
+      if (req.httpVersionMajor !== 1) {
+        // A request line without a version passes Node's parser as HTTP/0.9.
+        countRefused({ reason: 'version' });
+        res.shouldKeepAlive = false;
+        res.writeHead(505, { 'Content-Length': 0 }).end();
+        return;
+      }
       deps.handle(req, res).catch((error: unknown) => {
         // A fault of ours harms this request only.
         deps.log.error({ err: error, url: req.url }, 'request failed');
@@ -128,8 +135,13 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 
 /** RFC 9112 §9: what cannot be parsed is answered once and the connection ended, for nothing after it can be trusted. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || socket.bytesWritten > 0 || error.code === 'ECONNRESET') {
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
+    return;
+  }
+  if (socket.bytesWritten > 0) {
+    // What has been answered before, perhaps a moment ago, still goes out.
+    socket.destroySoon();
     return;
   }
   const lines: Record<string, string> = {

@@ -18,6 +18,7 @@ import { combined, first, hopByHop, type RawHeaders, setField } from '../http/he
 import { parseTarget } from '../http/target.ts';
 import { canonicalAcceptEncoding } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
+import { refusedField } from '../upstream/tier-fields.ts';
 import type { CacheRequest } from './exchange.ts';
 import type { CacheKey, KeySpace } from './key.ts';
 
@@ -68,6 +69,8 @@ export interface Refused {
   status: number;
   title: string;
   detail: string;
+  /** Further fields of the answer, flat. */
+  fields?: readonly string[];
 }
 
 const notServed: ReadonlySet<string> = new Set(['TRACE', 'CONNECT', 'PURGE']);
@@ -82,7 +85,8 @@ export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
   }
   const tier = tierOf(deps, head.rawHeaders);
   if (deps.tiersOnly && !tier) {
-    return refuse(403, 'Not for clients', 'this node serves the edges of its network only');
+    const detail = 'this node serves the edges of its network only';
+    return { ...refuse(403, 'Not for clients', detail), fields: [refusedField, '1'] };
   }
   if (!tier && cdnLoopContains(head.rawHeaders, deps.cdnId)) {
     return refuse(508, 'Loop detected', 'the request has passed through this network already');

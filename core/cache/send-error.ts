@@ -26,9 +26,10 @@ const lingerBytes = 1024 * 1024;
 const lingerMs = 1000;
 
 /** Answers a head that was not let in. After one that is malformed nothing else on the connection can be trusted. */
-export function refuse(exchange: ClientExchange, { status, title, detail }: Refused): void {
+export function refuse(exchange: ClientExchange, refused: Refused): void {
+  const { status } = refused;
   if (status !== 421 && status !== 403) exchange.res.shouldKeepAlive = false;
-  sendError(exchange, { status, title, detail });
+  sendError(exchange, refused);
 }
 
 /** Answers when the upstream has failed. */

@@ -4,7 +4,10 @@
  */
 import type { RawHeaders } from '../http/headers.ts';
 
-/** With any value in a 503: the shield is draining or not ready, and has not looked at the request. */
+/**
+ * With any value in a 503: the shield is draining or not ready; in a 403: it does not know who asks. Either way it has not looked at
+ * the request, and another one should be asked.
+ */
 export const refusedField = 'breakwater-refused';
 
 const PREFIX = 'breakwater-';

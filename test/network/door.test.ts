@@ -80,7 +80,6 @@ describe('malformed heads are answered once and the connection ends', () => {
     ['NUL in a value', head('GET /page HTTP/1.1', good, 'X-A: b\0c')],
     ['a bare LF', `GET /page HTTP/1.1\n${good}\n\n`],
     ['a bare CR in a value', head('GET /page HTTP/1.1', good, 'X-A: b\rc')],
-    ['no version', head('GET /page', good)],
     ['a space in the target', head('GET /pa ge HTTP/1.1', good)],
     ['a control character in the target', head('GET /pa\x01ge HTTP/1.1', good)],
     ['a fragment in the target', head('GET /page#a HTTP/1.1', good)],
@@ -95,6 +94,11 @@ describe('malformed heads are answered once and the connection ends', () => {
       assert.equal(origin.hits(path), 0);
     });
   }
+
+  test('a version that is not HTTP/1, or none at all, is 505', async () => {
+    assert.deepEqual(await statusesOf(head('GET /page', good)), ['505']);
+    assert.deepEqual(await statusesOf(head('GET /page HTTP/0.9', good)), ['505']);
+  });
 
   test('a method that nobody may use here is 405', async () => {
     assert.deepEqual(await statusesOf(head('TRACE /page HTTP/1.1', good)), ['405']);

@@ -69,7 +69,10 @@ describe('the origin is killed', () => {
       const answers = await all();
       return answers[1]?.status === 502 ? answers : undefined;
     });
-    assert.deepEqual([sie?.status, sie?.text, sie?.header('x-cache')], [200, 'of start 1', 'STALE']);
+    assert.deepEqual(
+      [sie?.status, sie?.text, sie?.header('x-cache')],
+      [200, 'of start 1', 'STALE'],
+    );
     assert.match(sie?.header('cache-status') ?? '', /eu; fwd=stale;.*upstream-error/);
     assert.ok(Number(sie?.header('age')) >= 1);
     assert.equal(none?.header('content-type'), 'application/problem+json');
@@ -146,9 +149,7 @@ describe('a response that breaks off', () => {
         await gate.opened;
         response.destroy();
       });
-      const opened = await Promise.all(
-        Array.from({ length: 10 }, () => network.open('par', path)),
-      );
+      const opened = await Promise.all(Array.from({ length: 10 }, () => network.open('par', path)));
       await Promise.all(opened.map((response) => response.next()));
       gate.open();
       await Promise.all(opened.map((response) => response.rest()));
@@ -216,7 +217,10 @@ describe('an origin whose framing cannot be trusted is 502, and nothing of it is
   const cases: [string, string][] = [
     ['chunked with a tab', `Transfer-Encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n`],
     ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello'],
-    ['length and chunked', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+    [
+      'length and chunked',
+      'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    ],
     ['an unknown coding', 'Transfer-Encoding: x, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
     ['a space before the colon', 'X-A : b\r\nContent-Length: 5\r\n\r\nhello'],
     ['no HTTP at all', '\r\n\r\nhello'],
