@@ -5,7 +5,7 @@
  * Invariants: what was cut short is never stored; the upstream is read as fast as the slowest of spool and disk takes it, and
  * no faster; memory counts as in use until the last reader is gone.
  */
-import type { Clock } from '../runtime/deps.ts';
+import type { Clock, Timer } from '../runtime/deps.ts';
 import type { Failure, ResponseBody } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import { chunkBytes } from './disk-messages.ts';
@@ -123,9 +123,12 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
       for (const watcher of watchers) watcher(backing);
     });
   }
-  // Keeps the beginning until the first reader has come: the body may begin to flow before.
-  let anchor = spool.reader(0, Number.POSITIVE_INFINITY);
+  // Without a disk the beginning goes with the first reader, and all who have waited for the head are to have it: it is kept
+  // until the turn of the event loop is over in which the first of them began to read.
+  let anchor = backing ? undefined : spool.reader(0, Number.POSITIVE_INFINITY);
+  let weighing: Timer | undefined;
   const weighAnchor = () => {
+    weighing?.cancel();
     anchor?.close();
     anchor = undefined;
   };
@@ -147,9 +150,8 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   });
   return {
     read(start, end) {
-      const reader = spool.reader(start, end);
-      weighAnchor();
-      return reader;
+      if (anchor) weighing ??= deps.clock.after(0, weighAnchor);
+      return spool.reader(start, end);
     },
     hasBeginning() {
       const probe = spool.reader(0, Number.POSITIVE_INFINITY);

@@ -146,6 +146,7 @@ describe('a fetch', () => {
       body.end();
     }
     assert.equal(engine.store.memory.count, 1);
+    await engine.clock.advance(0);
     assert.equal(engine.obtain.flights.memoryInUse.bytes, 0);
   });
 });
