@@ -22,6 +22,8 @@ export interface NetworkPlan {
   purge?: object;
   /** Further keys of the file's top level. */
   settings?: Record<string, unknown>;
+  /** Every node has a folder of its own with a copy of the file, as on machines of their own. */
+  apart?: boolean;
 }
 
 export const siteHost = 'www.shop.test';

@@ -108,7 +108,7 @@ export async function prepareNetwork(
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(path.join(folder, 'log'));
   const config = configOf(plan, origin.url);
-  const network = createNetwork(folder, origin, config);
+  const network = createNetwork(folder, origin, config, plan.apart === true);
   hooks.after(network.stop);
   hooks.afterEach((context) => {
     if ('passed' in context && !context.passed) process.stderr.write(network.report(context.name));
@@ -116,15 +116,20 @@ export async function prepareNetwork(
   return network;
 }
 
-function createNetwork(folder: string, origin: Origin, initial: NetworkConfig) {
-  const configFile = path.join(folder, 'breakwater.yaml');
+function createNetwork(folder: string, origin: Origin, initial: NetworkConfig, apart: boolean) {
   let config = initial;
-  const writeConfig = () => writeFileSync(configFile, JSON.stringify(config, null, 2));
+  const configFileOf = (id: string) => path.join(folder, ...(apart ? [id] : []), 'breakwater.yaml');
+  const writeConfig = () => {
+    for (const [id] of verbsOf(initial)) {
+      mkdirSync(path.dirname(configFileOf(id)), { recursive: true });
+      writeFileSync(configFileOf(id), JSON.stringify(config, null, 2));
+    }
+  };
   writeConfig();
   const processOf = (id: string, verb: Verb, logName: string) => {
     const logFile = path.join(folder, 'log', `${logName}.log`);
     writeFileSync(logFile, '');
-    return createNodeProcess({ id, verb, configFile, logFile });
+    return createNodeProcess({ id, verb, configFile: configFileOf(id), logFile });
   };
   const nodes = new Map(verbsOf(config).map(([id, verb]) => [id, processOf(id, verb, id)]));
   const agent = createAgent();
