@@ -264,9 +264,12 @@ test('the journal tells what was purged, and the same Idempotency-Key the same p
 
 test('every node counts in time how many responses a purge has matched', async () => {
   origin.on('/matched', counted('matched', { 'surrogate-key': 'matched' }));
+  const storedBy = (id: string) =>
+    network.metric(id, 'breakwater_disk_writes_total', 'result="stored"');
+  const before = await Promise.all(cachingNodes.map(storedBy));
   await fill('/matched');
-  for (const id of cachingNodes) {
-    await until('it is on disk', () => network.metric(id, 'breakwater_disk_stored_responses'));
+  for (const [index, id] of cachingNodes.entries()) {
+    await until('it is on disk', async () => (await storedBy(id)) > (before[index] ?? 0));
   }
   const { id } = await converge({ tags: ['matched'] });
   const counts = await until('all have counted', async () => {
