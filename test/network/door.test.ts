@@ -9,7 +9,9 @@ import { siteHost } from '../support/network/config.ts';
 import { startNetwork } from '../support/network/network.ts';
 import { counted, page } from '../support/network/origin.ts';
 
-const network = await startNetwork();
+const network = await startNetwork({
+  sites: (url) => [{ hosts: [siteHost], origins: [{ url }], maxRequestBody: '64KiB' }],
+});
 const { origin } = network;
 origin.on('/page', counted('page'));
 
@@ -127,6 +129,68 @@ describe('what is over a limit is refused with its own status', () => {
   test('a URL beyond 8 KiB: 414', async () => {
     const target = `/page?${'x'.repeat(8 * 1024)}`;
     assert.deepEqual(await statusesOf(head(`GET ${target} HTTP/1.1`, good)), ['414']);
+  });
+});
+
+describe('a body that is longer than the site takes', () => {
+  const body = Buffer.alloc(200_000, 'x');
+  const cases: [string, Record<string, string>][] = [
+    ['of a known length: 413, and the origin is not asked', {}],
+    [
+      'of unknown length: 413, and the origin never gets it whole',
+      { 'transfer-encoding': 'chunked' },
+    ],
+  ];
+  for (const [name, headers] of cases) {
+    test(name, async () => {
+      origin.on('/upload', page('taken'));
+      const answer = await network.request('par', '/upload', { method: 'POST', body, headers });
+      assert.equal(answer.status, 413);
+      assert.ok(origin.received('/upload').every(({ state }) => state !== 'whole'));
+    });
+  }
+});
+
+describe('other ways to speak HTTP/1 are answered as well', () => {
+  const good = `Host: ${siteHost}`;
+  const last = 'Connection: close';
+
+  test('an absolute target replaces Host (RFC 9112 §3.2.2)', async () => {
+    const target = `http://${siteHost}/page`;
+    assert.deepEqual(await statusesOf(head(`GET ${target} HTTP/1.1`, 'Host: x.test', last)), [
+      '200',
+    ]);
+  });
+
+  test('requests sent ahead are answered in their order (RFC 9112 §9.3.2)', async () => {
+    const ahead = head('GET /page HTTP/1.1', good) + head('GET /nothing HTTP/1.1', good);
+    const statuses = await statusesOf(ahead + head('HEAD /page HTTP/1.1', good, last));
+    assert.deepEqual(statuses, ['200', '404', '200']);
+  });
+
+  test('HTTP/1.0 gets a body without chunks, and the end of the connection', async () => {
+    origin.on('/chunked', (_, response) => {
+      response.writeHead(200, { 'cache-control': 'no-store' });
+      response.write('one ');
+      response.end('two');
+    });
+    const answer = await sendRaw(network.url('par'), head('GET /chunked HTTP/1.0', good));
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+    assert.doesNotMatch(answer, /transfer-encoding/i);
+    assert.ok(answer.endsWith('\r\n\r\none two'), answer);
+  });
+
+  test('a client that expects 100 is told to go on, and its body arrives (RFC 9110 §10.1.1)', async () => {
+    origin.on(
+      '/expected',
+      page(({ body }) => `${body}`),
+    );
+    const answer = await sendRaw(
+      network.url('par'),
+      `${head('POST /expected HTTP/1.1', good, last, 'Content-Length: 4', 'Expect: 100-continue')}body`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+    assert.ok(answer.endsWith('\r\n\r\nbody'), answer);
   });
 });
 

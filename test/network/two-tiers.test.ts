@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { startNetwork } from '../support/network/network.ts';
 import { counted, createGate, page } from '../support/network/origin.ts';
 import { until } from '../support/network/until.ts';
@@ -253,6 +254,46 @@ test('variants by Vary live side by side at both tiers (RFC 9111 §4.1)', async 
   const texts: string[] = [];
   for (const [pop, language] of order) texts.push(await textFor(pop, language));
   assert.deepEqual(texts, ['fr 1', 'ja 2', 'fr 1', 'ja 2', 'fr 1']);
+});
+
+test('who accepts no coding never gets coded bytes that somebody else has asked for', async () => {
+  origin.on('/coded', (request, response) => {
+    const isCoded = /\bgzip\b/.test(String(request.headers['accept-encoding']));
+    response.writeHead(200, {
+      'cache-control': 'max-age=60',
+      vary: 'Accept-Encoding',
+      ...(isCoded ? { 'content-encoding': 'gzip' } : {}),
+    });
+    response.end(isCoded ? gzipSync('coded') : 'plain');
+  });
+  const browser = { 'accept-encoding': 'gzip, deflate, br, zstd' };
+  for (const pop of ['par', 'par', 'nyc']) {
+    const coded = await network.get(pop, '/coded', browser);
+    assert.equal(coded.header('content-encoding'), 'gzip');
+    assert.equal(gunzipSync(coded.body).toString(), 'coded');
+    const plain = await network.get(pop, '/coded');
+    assert.deepEqual([plain.header('content-encoding'), plain.text], [undefined, 'plain']);
+  }
+  assert.equal(origin.hits('/coded'), 2);
+});
+
+test('each tier writes one access line for a request, with the id that the client was given', async () => {
+  origin.on('/logged', page('logged'));
+  const id = (await network.get('par', '/logged')).header('x-request-id') ?? '';
+  for (const [tier, xCache] of Object.entries({ par: 'MISS', eu: 'MISS' })) {
+    const lines = await until(`${tier} has written it`, () => {
+      const found = network
+        .node(tier)
+        .logLines()
+        .filter((line) => line.includes(`"${id}"`));
+      return found.length > 0 ? found : undefined;
+    });
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      told.map(({ msg, path, status, xCache }) => [msg, path, status, xCache]),
+      [['access', '/logged', 200, xCache]],
+    );
+  }
 });
 
 test('what is stale is confirmed by one 304, through both tiers, with its body from the store', async () => {

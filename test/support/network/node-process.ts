@@ -34,7 +34,9 @@ export interface NodeProcess {
   end(name: NodeJS.Signals): Promise<string>;
   /** Resolves with how the process ended, once it has. */
   ended(): Promise<string>;
-  /** The last lines of its log. */
+  /** All lines of its log so far, of all its starts. */
+  logLines(): string[];
+  /** The last of them, for people. */
   logTail(lines?: number): string;
 }
 
@@ -45,7 +47,12 @@ export function createNodeProcess(plan: NodePlan): NodeProcess {
   let bound: { listen: string; admin: string } | undefined;
   const isRunning = () =>
     child !== undefined && child.exitCode === null && child.signalCode === null;
-  const logTail = (lines = 25) => tailOf(plan.logFile, lines);
+  const logLines = () => readFileSync(plan.logFile, 'utf8').trimEnd().split('\n');
+  const logTail = (lines = 25) =>
+    logLines()
+      .slice(-lines)
+      .map((line) => line.slice(0, 400))
+      .join('\n');
   const boundOrThrow = () => {
     if (!bound) throw new Error(`${plan.id} has not been started`);
     return bound;
@@ -84,6 +91,7 @@ export function createNodeProcess(plan: NodePlan): NodeProcess {
       return how;
     },
     ended: () => ended,
+    logLines,
     logTail,
   };
 }
@@ -124,13 +132,4 @@ function boundOf(
 /** A wildcard is reached by the loopback address of its family. */
 function connectable(listen: string): string {
   return listen.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
-}
-
-function tailOf(file: string, lines: number): string {
-  const text = readFileSync(file, 'utf8').trimEnd();
-  return text
-    .split('\n')
-    .slice(-lines)
-    .map((line) => line.slice(0, 400))
-    .join('\n');
 }
