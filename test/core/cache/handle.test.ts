@@ -101,6 +101,23 @@ describe('the answer to a client', () => {
   });
 });
 
+it('a hit is answered before `handle` returns: nothing is awaited, also for a tier that is not ahead', async (t) => {
+  for (const [role, headers] of [
+    ['edge', []],
+    ['shield', [...tier, 'Breakwater-Position', 'journal-a 0 -']],
+  ] as const) {
+    const engine = createTestEngine({ role });
+    const ended: boolean[] = [];
+    const { port } = await serve(t, (req, res) => {
+      void handle(engine.handle, req, res);
+      ended.push(res.writableEnded);
+    });
+    engine.upstream.script = (call) => call.respond({ headers: fresh, body: 'one' });
+    for (let i = 0; i < 2; i += 1) await exchange(port, { headers: [...headers] });
+    assert.deepEqual(ended, [false, true]);
+  }
+});
+
 describe('a fetch', () => {
   it('is given up when the only client goes before the head has come', async (t) => {
     const { port, upstream, engine } = await start(t);
