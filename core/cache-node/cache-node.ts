@@ -196,8 +196,9 @@ function createReload(
     const next = node.context.loadAgain();
     const { merged, applied, refused } = changesBetween(node.topology, next, node.plan.config.id);
     node.topology = merged;
-    pool.broadcast({ type: 'topology', topology: merged });
     writer?.updateSites(merged.sites);
+    // Said to be done when every worker has it: a purge that follows is read by the new rules.
+    await pool.publish({ type: 'topology', topology: merged });
     return { applied, refused };
   };
 }

@@ -8,12 +8,15 @@ import type { PurgeStateSource } from '../cache/purge-state.ts';
 import type { JournalEntry, Position } from '../purge/command.ts';
 import { createPurgeIndex, type Normaliser, type PurgeIndex } from '../purge/index.ts';
 import { assertNever } from '../runtime/deps.ts';
+import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { SharedState } from './shared-state.ts';
 
 export type FeedChange =
   | { type: 'entries'; entries: readonly JournalEntry[] }
   /** Another journal, or a lost past: everything labelled before counts as hard-purged. */
   | { type: 'reset'; position: Position }
+  /** The configuration was read again: what is published after it is read by its rules. */
+  | { type: 'topology'; topology: TopologyWithSecret }
   /** No label below `seq` is left on disk: older marks may go. */
   | { type: 'forget'; seq: number };
 
@@ -38,6 +41,7 @@ export interface FeedOptions {
   shared: SharedState;
   start: FeedStart;
   normalise: () => Normaliser;
+  onTopology: (topology: TopologyWithSecret) => void;
   onFloor: () => void;
   onUnreadable: () => void;
   /** Says which generation this worker has applied. */
@@ -76,6 +80,9 @@ export function createPurgeFeed(options: FeedOptions): PurgeStateSource {
         break;
       case 'forget':
         index.forgetThrough(change.seq);
+        break;
+      case 'topology':
+        options.onTopology(change.topology);
         break;
       default:
         return assertNever(change);

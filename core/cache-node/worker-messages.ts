@@ -38,7 +38,6 @@ export type ToWorker =
   | { type: 'peer'; index: number; port: MessagePort }
   /** Something was published in shared memory: take it even if no request comes. */
   | { type: 'sync' }
-  | { type: 'topology'; topology: TopologyWithSecret }
   | { type: 'snapshot'; call: number }
   | { type: 'explain'; call: number; request: ImaginedRequest }
   | {

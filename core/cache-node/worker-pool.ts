@@ -20,7 +20,6 @@ export interface WorkerPool {
   start(): Promise<number>;
   /** Gives a change to all workers; resolves when all have applied it. */
   publish(change: FeedChange): Promise<void>;
-  broadcast(message: ToWorker): void;
   snapshots(): Promise<{ metrics: MetricsSnapshot; stats: WorkerStats }[]>;
   /** What each worker says of a request that nobody has sent; those that do not answer in time are left out. */
   explain(request: ImaginedRequest): Promise<{ worker: number; explanation: WorkerExplanation }[]>;
@@ -233,7 +232,6 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       check();
       return promise;
     },
-    broadcast: send,
     async snapshots() {
       const replies = [...members.values()].map(async ({ worker }) => {
         const question = (call: number): ToWorker => ({ type: 'snapshot', call });

@@ -67,6 +67,7 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
       shared,
       start: start.purges,
       normalise: () => keySpace.normalise,
+      onTopology: (topology) => takeTopology(topology),
       onFloor: metrics.counter(
         'breakwater_cache_purge_floor_total',
         'Times the purge index was full and everything labelled below its floor counted as purged.',
@@ -96,6 +97,12 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
     { clock, keySpace: () => keySpace, tell },
     start.topology.purge.tokens,
   );
+  const takeTopology = (topology: TopologyWithSecret) => {
+    keySpace = createKeySpace(topology.sites);
+    engine.updateTopology(topology);
+    publicPurge.updateTokens(topology.purge.tokens);
+    upstream.updateTopology?.(topology);
+  };
   const listener = createListener(
     { clock, log, metrics, handle: requestHandler(engine, start, shared, publicPurge.answer) },
     start.topology.limits,
@@ -108,12 +115,6 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
         break;
       case 'sync':
         purges.sync();
-        break;
-      case 'topology':
-        keySpace = createKeySpace(message.topology.sites);
-        engine.updateTopology(message.topology);
-        publicPurge.updateTokens(message.topology.purge.tokens);
-        upstream.updateTopology?.(message.topology);
         break;
       case 'snapshot':
         void metrics.snapshot().then((snapshot) => {

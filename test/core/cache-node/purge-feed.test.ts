@@ -6,6 +6,7 @@ import { createPurgeFeed, type FeedChange } from '../../../core/cache-node/purge
 import { sharedState } from '../../../core/cache-node/shared-state.ts';
 import { type JournalEntry, startOf } from '../../../core/purge/command.ts';
 import { chain, entries, plainNormaliser, positionAfter, tag } from '../purge/builders.ts';
+import { smallTopology } from '../purge/fake-purge-api.ts';
 
 const response = (...tags: string[]) => ({ host: 'a.test', url: 'a.test/', tags });
 
@@ -15,11 +16,13 @@ function fed(t: TestContext, given: JournalEntry[] = []) {
   t.after(() => port1.close());
   const shared = sharedState({ workers: 1 });
   const applied: number[] = [];
+  const topologies: string[] = [];
   const feed = createPurgeFeed({
     port: port2,
     shared,
     start: { generation: 0, start: startOf('journal-a'), entries: given },
     normalise: () => plainNormaliser,
+    onTopology: ({ hash }) => void topologies.push(hash),
     onFloor() {},
     onUnreadable() {},
     onApplied: (generation) => void applied.push(generation),
@@ -27,6 +30,7 @@ function fed(t: TestContext, given: JournalEntry[] = []) {
   return {
     feed,
     applied,
+    topologies,
     post: (generation: number, change: FeedChange) => port1.postMessage({ generation, change }),
     publish: shared.publishGeneration,
   };
@@ -116,4 +120,14 @@ test('threads see each other’s flags, beats and requests; what a replaced work
   main.clear(1);
   main.setReady(false);
   assert.deepEqual([worker.requests(1), worker.isReady(), main.heartbeat(1)], [0, false, 1]);
+});
+
+test('a configuration that was read again is in force before what is published after it', (t) => {
+  const [first] = entries(1) as [JournalEntry];
+  const { feed, applied, topologies, post, publish } = fed(t);
+  post(1, { type: 'topology', topology: { ...smallTopology(), hash: 'next' } });
+  post(2, { type: 'entries', entries: [first] });
+  publish(2);
+  assert.equal(feed.take().cursor.seq, 1);
+  assert.deepEqual([topologies, applied], [['next'], [2]]);
 });
