@@ -65,14 +65,13 @@ describe('the origin is killed', () => {
 
   test('then what is stale is served where stale-if-error allows, and 502 where nothing does (RFC 5861 §4)', async () => {
     await mortal.kill();
-    const [sie, none, must, fresh] = await until('what was stored is stale', async () => {
-      const answers = await all();
-      return answers[1]?.status === 502 ? answers : undefined;
+    // The edge may find its copy stale a moment before the shield does: what comes then is fresh, and the way of it a MISS.
+    const [sie, none, must, fresh] = await until('all is stale at both tiers', async () => {
+      const [first, second, third, ...rest] = await all();
+      const isStale = first?.header('x-cache') === 'STALE' && second?.status === 502;
+      return isStale && third?.status === 502 ? [first, second, third, ...rest] : undefined;
     });
-    assert.deepEqual(
-      [sie?.status, sie?.text, sie?.header('x-cache')],
-      [200, 'of start 1', 'STALE'],
-    );
+    assert.deepEqual([sie?.status, sie?.text], [200, 'of start 1']);
     assert.match(sie?.header('cache-status') ?? '', /eu; fwd=stale;.*upstream-error/);
     assert.ok(Number(sie?.header('age')) >= 1);
     assert.equal(none?.header('content-type'), 'application/problem+json');
@@ -111,11 +110,15 @@ describe('an error status of the origin', () => {
     );
     await network.get('par', '/error');
     failing = true;
-    const stale = await until('the response is stale', async () => {
+    const stale = await until('the response is stale at both tiers', async () => {
       const got = await network.get('par', '/error');
-      return got.header('x-cache') === 'HIT' ? undefined : got;
+      assert.deepEqual([got.status, got.text], [200, 'good']);
+      return got.header('x-cache') === 'STALE' ? got : undefined;
     });
-    assert.deepEqual([stale.status, stale.text, stale.header('x-cache')], [200, 'good', 'STALE']);
+    assert.match(
+      stale.header('cache-status') ?? '',
+      /eu; fwd=stale; fwd-status=500;.*upstream-error/,
+    );
   });
 
   test('is passed on where nothing is stored, and not stored', async () => {
