@@ -2,7 +2,7 @@
  * The life of a process: start, drain, stop. Every service runs under `runService`, so that signals, a parent that
  * dies and a start that fails look the same everywhere.
  *
- * - SIGTERM, and SIGINT where no parent coordinates: drain, then exit 0. A second signal: exit at once.
+ * - SIGTERM, and SIGINT where no parent coordinates: drain, then exit 0. A second signal, half a second later or more: exit at once.
  * - A parent (bootstrap, `up`) holds an IPC channel. When it closes, however the parent died, the process drains: nothing
  *   outlives its parent. With a parent, SIGINT is ignored: Ctrl-C reaches the whole terminal group, and the parent decides.
  * - SIGHUP: reload.
@@ -26,11 +26,14 @@ export interface Service {
 const drainLimitMs = Number(process.env.BREAKWATER_DRAIN_MS) || 10_000;
 /** The same when the parent is gone: nobody waits for the result. */
 const orphanDrainLimitMs = 2500;
+/** A further signal so soon after the first is the same wish; later it is impatience. */
+const sameStopMs = 500;
 
 /** Starts the service and keeps it until a signal or the parent's end. Resolves never; the process exits. */
 export async function runService(log: Log, start: () => Promise<Service>): Promise<void> {
   let service: Service | undefined;
   let stopping = false;
+  let stoppingSinceMs = 0;
   const endAfter = (limitMs: number) => {
     setTimeout(() => {
       log.warn({ limitMs }, 'drain limit reached');
@@ -38,8 +41,13 @@ export async function runService(log: Log, start: () => Promise<Service>): Promi
     }, limitMs).unref();
   };
   const stop = (reason: string, limitMs: number) => {
-    if (stopping) process.exit(1);
+    if (stopping) {
+      // One stop can bring several signals: of a supervisor that tells a whole group, and of the parent that passes it on.
+      if (performance.now() - stoppingSinceMs > sameStopMs) process.exit(1);
+      return;
+    }
     stopping = true;
+    stoppingSinceMs = performance.now();
     log.info({ reason }, 'draining');
     endAfter(limitMs);
     // A little is left for what comes after the last request: flushing, goodbyes.

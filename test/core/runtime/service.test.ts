@@ -20,11 +20,14 @@ test('SIGTERM drains within four fifths of the limit, then ends the process well
   assert.match(child.output(), /"reason":"SIGTERM".*draining.*\n.*"limitMs":4000.*\n.*stopped/);
 });
 
-test('without a parent SIGINT drains too, and a second signal ends at once', async (t) => {
+test('without a parent SIGINT drains too; a second signal ends at once, unless it comes with the first', async (t) => {
   const child = startChild(t, file, ['slow']);
   await child.says(/started/);
   child.process.kill('SIGINT');
   await child.says(/asked to drain/);
+  // The same wish, told twice.
+  child.process.kill('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 700));
   assert.equal(child.process.exitCode, null);
   child.process.kill('SIGINT');
   assert.equal(await child.ended(), 1);
