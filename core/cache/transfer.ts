@@ -71,6 +71,8 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   const write = plan.writesToDisk && mayStore() ? store.disk?.begin(entry.key) : undefined;
   const backing = write ?? plan.backing;
   const watchers = new Set<(backing: BodyBacking) => void>();
+  /** All bytes have come; what waits for the disk may still be on its way. */
+  let hasEnded = false;
   let isOver = false;
   let countedBytes = 0;
 
@@ -97,12 +99,14 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
     plan.onSettled();
   };
   const fail = () => {
-    if (isOver) return;
+    if (isOver || hasEnded) return;
     write?.abort();
     spool.fail();
     over();
   };
   const end = () => {
+    if (isOver || hasEnded) return;
+    hasEnded = true;
     spool.end();
     const isInMemory = complete(deps, plan, spool);
     if (!write || !mayStore()) {
@@ -134,17 +138,19 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   };
   body.start({
     data(piece) {
-      if (isOver) return;
+      if (isOver || hasEnded) return;
       spool.append(piece);
       // A reader that was woken may have ended the flight.
       if (isOver) return;
       write?.append(piece);
       if (write && write.pendingBytes > limits.windowBytes) pace.hold('disk');
       count();
+      // With the last byte a client has everything, and may ask again before the upstream says that this was the end.
+      if (spool.receivedBytes === body.lengthBytes) end();
     },
     end,
     fail(failure) {
-      if (!isOver) deps.onBodyFailed(entry.key, failure);
+      if (!isOver && !hasEnded) deps.onBodyFailed(entry.key, failure);
       fail();
     },
   });

@@ -104,6 +104,18 @@ describe('a body that ends well', () => {
     assert.equal(settledCount(), 1);
   });
 
+  it('has ended with the last byte that its head announced, whatever the upstream does then', async () => {
+    const { arrive, flight, stored, settledCount, failed } = launch();
+    const body = await arrive({}, { lengthBytes: 5 });
+    const one = reader(flight);
+    body.push('hell');
+    assert.deepEqual([stored(), one.state], [undefined, 'open']);
+    body.push('o');
+    assert.deepEqual([stored()?.body?.toString(), settledCount()], ['hello', 1]);
+    body.fail();
+    assert.deepEqual([drain(one), one.state, failed], ['hello', 'ended', []]);
+  });
+
   it('is kept in memory of its own, exactly as large as it is', async () => {
     const { arrive, flight, stored } = launch();
     const body = await arrive();
