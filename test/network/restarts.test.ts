@@ -25,8 +25,8 @@ const network = await startNetwork({
 });
 const { origin } = network;
 
-const sizes = [100, 5_000, 70_000, 300_000, 1_500_000];
-const sizeOf = (name: string) => sizes[bodyOf(name, 1)[0] ? name.length % sizes.length : 0] ?? 0;
+const sizes = [100, 5_000, 70_000, 300_000, 1_200_000];
+const sizeOf = (name: string) => sizes[name.length % sizes.length] ?? 0;
 const pieceBytes = 100_000;
 const expectedOf = (name: string) => bodyOf(name, sizeOf(name));
 
@@ -97,10 +97,10 @@ for (const victim of ['par', 'eu']) {
 
 /** Fetches many new paths at once, and kills the node when some have arrived and others are on their way. */
 async function killDuringWrites(victim: string, round: number): Promise<void> {
-  const paths = pathsOf(`${victim}-${round}`, 40);
+  const paths = pathsOf(`${victim}-${round}`, 25);
   serve(paths);
   let arrived = 0;
-  const killAfter = 5 + round * 10;
+  const killAfter = 4 + round * 7;
   const gone = Promise.withResolvers<void>();
   const answers = paths.map(async (each) => {
     const answer = await network.get('par', each).catch(() => undefined);
