@@ -13,6 +13,7 @@ import type { HandleDeps } from '../cache/handle.ts';
 import type { KeySpace } from '../cache/key.ts';
 import { createMemoryTier } from '../cache/memory-tier.ts';
 import { type ObtainDeps, obtain } from '../cache/obtain.ts';
+import { keyOfPart } from '../cache/part.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
@@ -91,7 +92,17 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     peers: mesh,
     maxObjectBytes: disk ? start.maxObjectBytes : store.memoryObjectBytes,
     onRefresh: (outcome) => counts.refreshes({ outcome }),
+    onSliceMismatch(key) {
+      counts.sliceMismatches();
+      void invalidate([key]);
+    },
   };
+  const invalidate = createInvalidation({
+    clock,
+    here: invalidateHere,
+    mesh,
+    onLimit: counts.invalidationLimits,
+  });
   const admission = createAdmission(deps, start);
   return {
     mesh,
@@ -103,12 +114,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       obtain: obtainDeps,
       access: createAccessLog({ log: withoutRedaction(log), metrics }),
       isDraining: deps.shared.isDraining,
-      invalidate: createInvalidation({
-        clock,
-        here: invalidateHere,
-        mesh,
-        onLimit: counts.invalidationLimits,
-      }),
+      invalidate,
       boundary: () => deps.random.hex(12),
     },
     updateTopology: admission.update,
@@ -133,6 +139,10 @@ function createEngineMetrics(metrics: Metrics) {
       'breakwater_cache_refreshes_total',
       'Background refreshes by outcome.',
       ['outcome'],
+    ),
+    sliceMismatches: metrics.counter(
+      'breakwater_cache_slice_mismatches_total',
+      'Transfers cut because a slice was of another representation than the one before it.',
     ),
     invalidationLimits: metrics.counter(
       'breakwater_cache_invalidation_limits_total',
@@ -192,11 +202,12 @@ function revive(keySpace: KeySpace, clock: Clock, plain: MeshRequest): CacheRequ
   if (!key) return undefined;
   return {
     method: plain.method,
-    key,
+    key: plain.part ? keyOfPart(key, plain.part) : key,
     headers: plain.headers,
     forwardHeaders: () => plain.forwardHeaders,
     directives: plain.directives,
     unreached: plain.unreached,
+    part: plain.part,
     isRefresh: plain.isRefresh,
     startedAtMs: clock.nowMs(),
   };

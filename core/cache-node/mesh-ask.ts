@@ -64,6 +64,7 @@ function plainRequest(request: CacheRequest): MeshRequest {
     forwardHeaders: request.forwardHeaders(),
     directives: request.directives,
     unreached: request.unreached,
+    part: request.part,
     isRefresh: request.isRefresh,
   };
 }

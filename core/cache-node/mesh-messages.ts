@@ -2,6 +2,7 @@
 
 import type { StoredResponseInit } from '../cache/entry.ts';
 import type { Decided, FetchReport, NotStored } from '../cache/exchange.ts';
+import type { PartRequest } from '../cache/part.ts';
 import type { CacheControl } from '../http/cache-control.ts';
 import type { RawHeaders } from '../http/headers.ts';
 import type { Position } from '../purge/command.ts';
@@ -18,6 +19,7 @@ export interface MeshRequest {
   forwardHeaders: RawHeaders;
   directives: CacheControl;
   unreached: Position | null;
+  part: PartRequest | undefined;
   isRefresh: boolean;
 }
 

@@ -6,6 +6,7 @@
  * What turned out not to be storable is remembered for a while, so that requests for it do not wait for each other.
  */
 import { LRUCache } from 'lru-cache';
+import { combined } from '../http/headers.ts';
 import { variantKey } from '../http/vary.ts';
 import { formatPosition, type Position } from '../purge/command.ts';
 import type { PurgeIndex } from '../purge/index.ts';
@@ -14,6 +15,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { cleanThrough } from './clean-through.ts';
 import { abortedFailure, type CacheRequest, type NotStored, reasonsOfRequest } from './exchange.ts';
 import type { Flight, FlightHead } from './flight.ts';
+import { baseKey, isLooseParts, rangeOf } from './part.ts';
 import { createRefreshGate, type RefreshGate } from './refresh-gate.ts';
 
 export interface Joined {
@@ -154,7 +156,7 @@ export function createCoalescer(
     invalidate(keys) {
       const named = new Set(keys);
       for (const key of keys) varyHints.delete(key);
-      for (const [flight, key] of underWay) if (named.has(key)) flight.forbidStoring();
+      for (const [flight, key] of underWay) if (named.has(baseKey(key))) flight.forbidStoring();
     },
     refreshes: createRefreshGate(deps),
     get flights() {
@@ -214,7 +216,13 @@ function wasPurged(
 function flightName(request: CacheRequest, varyFields: readonly string[] | undefined): string {
   let name = request.key.text;
   if (request.method !== 'GET') name += `\nmethod:${request.method}`;
+  if (request.part && isLooseParts(request.part)) name += `\n${rangeName(request)}`;
   if (request.unreached) name += `\nposition:${formatPosition(request.unreached)}`;
   if (varyFields) name += `\n${variantKey(varyFields, request.headers)}`;
   return name;
+}
+
+/** The range, and the condition under which the client wants it instead of the whole. */
+function rangeName({ part, headers }: CacheRequest): string {
+  return `range:${part ? rangeOf(part) : ''} ${combined(headers, 'if-range') ?? ''}`;
 }

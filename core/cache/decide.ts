@@ -8,13 +8,14 @@ import type { CacheControl } from '../http/cache-control.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
 import type { Cleanliness } from './clean-through.ts';
 import type { StoredResponse } from './entry.ts';
+import type { MissReason } from './store.ts';
 
 export type Disposition =
   | { kind: 'hit' }
   /** Served although stale; `revalidating` refreshes it in the background. */
   | { kind: 'stale'; why: 'revalidating' | 'upstream-error' | 'max-stale' }
   | { kind: 'revalidate'; fwd: 'stale' | 'request' }
-  | { kind: 'miss'; fwd: 'uri-miss' | 'vary-miss' | 'miss'; detail?: MissDetail }
+  | { kind: 'miss'; fwd: MissReason | 'miss'; detail?: MissDetail }
   | { kind: 'pass'; fwd: 'bypass' | 'method' | 'request'; detail?: string }
   /** `only-if-cached` and nothing usable (RFC 9111 §5.2.1.7). */
   | { kind: 'only-if-cached' };
@@ -26,7 +27,7 @@ export interface Situation {
   /** Directives of the request; empty when the site does not honour them. */
   requestDirectives: CacheControl;
   stored: StoredResponse | undefined;
-  missReason: 'uri-miss' | 'vary-miss';
+  missReason: MissReason;
   cleanliness: Cleanliness;
   /** The response of this key was not storable a moment ago: do not wait for each other. */
   isHitForMiss: boolean;

@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { evaluatePreconditions, notModifiedHeaders } from '../http/conditional.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
+import { type BytePart, covers, resolveRange, wantedRange, withPart } from '../http/partial.ts';
 import {
   type ByteRange,
   contentRange,
@@ -33,6 +34,8 @@ export interface Delivery {
   ownFields: readonly string[];
   /** Fields that do not go to this receiver. */
   hidden: ReadonlySet<string>;
+  /** Of a 206 of ours: which bytes the body is. */
+  part?: BytePart | undefined;
   /** Undefined: the length is not known yet. */
   bodyBytes: number | undefined;
   /** Whether any part can be opened at any time; false: the body is still on its way, and what has passed is gone. */
@@ -138,6 +141,7 @@ function planOf(delivery: Delivery): Plan {
   if (condition === 'precondition-failed') {
     return { status: 412, reason: 'Precondition Failed', headers: [], lengthBytes: 0, parts: [] };
   }
+  if (delivery.part) return partPlan(delivery, whole, delivery.part);
   return rangePlan(delivery, whole) ?? whole;
 }
 
@@ -148,6 +152,19 @@ function leftOut({ hidden, method, bodyBytes }: Delivery): ReadonlySet<string> {
 }
 
 const tagsAndLength: ReadonlySet<string> = new Set([...tagFieldNames, 'content-length']);
+
+/** What is wanted of a part; all of it, where the upstream has answered with other bytes than it was asked for (RFC 9110 §15.3.7). */
+function partPlan(delivery: Delivery, whole: Plan, part: BytePart): Plan {
+  const wanted = wantedRange(delivery.requestHeaders);
+  const range = wanted && covers(part, wanted) ? resolveRange(wanted, part.totalBytes) : undefined;
+  const { start, end } = range ?? part;
+  return {
+    ...whole,
+    headers: withPart(whole.headers, { start, end, totalBytes: part.totalBytes }),
+    lengthBytes: end - start + 1,
+    parts: [() => delivery.open(start - part.start, end + 1 - part.start)],
+  };
+}
 
 /** RFC 9110 §14: ranges of a 200 whose length is known. Undefined: the whole is sent. */
 function rangePlan(delivery: Delivery, whole: Plan): Plan | undefined {

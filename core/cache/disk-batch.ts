@@ -11,6 +11,7 @@ import type { DiskWriterMetrics } from './disk-metrics.ts';
 import type { Job, OpenWrite, WriteQueue } from './disk-queue.ts';
 import type { DiskStore, DoomedBody } from './disk-store.ts';
 import type { StoredResponseInit } from './entry.ts';
+import { replaces, splitVariant } from './part.ts';
 
 export interface BatchDeps {
   store: DiskStore;
@@ -63,11 +64,11 @@ export function createBatch(deps: BatchDeps): Batch {
     });
   };
   /** The new response replaces its own variant, and the oldest ones when there are too many. */
-  const makeRoom = ({ key, variant }: StoredResponseInit, maxVariants: number) => {
-    const variants = store.variantsOf(key);
-    const others = variants.filter((other) => other.variant !== variant);
-    for (const { id } of variants.filter((other) => other.variant === variant)) {
-      doom(id, 'replaced');
+  const makeRoom = (init: StoredResponseInit, maxVariants: number) => {
+    const others: { id: number }[] = [];
+    for (const other of store.variantsOf(init.key)) {
+      if (replaces(init, splitVariant(other.variant))) doom(other.id, 'replaced');
+      else others.push(other);
     }
     for (const { id } of others.slice(0, Math.max(0, others.length + 1 - maxVariants))) {
       if (store.doom(id)) store.afterCommit(() => counts.variantCap());
@@ -86,7 +87,9 @@ export function createBatch(deps: BatchDeps): Batch {
       return result('purged');
     }
     for (const other of store.variantsOf(init.key)) {
-      if (other.id !== rowId && other.variant === init.variant) doom(other.id, 'replaced');
+      if (other.id !== rowId && replaces(init, splitVariant(other.variant))) {
+        doom(other.id, 'replaced');
+      }
     }
     store.replaceHead(row, judged);
     result('stored');
@@ -105,7 +108,7 @@ export function createBatch(deps: BatchDeps): Batch {
         return update(job);
       case 'remove':
         for (const key of job.keys) {
-          for (const { id } of store.variantsOf(key)) doom(id, 'invalidated');
+          for (const id of store.rowsBelow(key)) doom(id, 'invalidated');
         }
         store.afterCommit(job.onRemoved);
         return;

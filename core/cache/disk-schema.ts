@@ -11,6 +11,7 @@
 import { crc32 } from 'node:zlib';
 import { chunkBytes } from './disk-messages.ts';
 import type { StoredResponseInit } from './entry.ts';
+import { splitVariant } from './part.ts';
 
 /** Kept in `user_version`; a file of another version is discarded. */
 export const schemaVersion = 1;
@@ -31,6 +32,7 @@ export const schema = `
     crc integer not null,
     identity text not null,
     host text not null,
+    -- With the part that the body is of, if it is not the whole (part.ts).
     variant text not null,
     key text not null,
     head text not null
@@ -88,11 +90,11 @@ export function headCrc(row: HeadRow, key: string): number {
 /** The part of a response that has no column of its own. */
 type HeadFields = Omit<
   StoredResponseInit,
-  'key' | 'host' | 'variant' | 'bodyBytes' | 'identity' | 'labelSeq' | 'staleSinceMs'
+  'key' | 'host' | 'variant' | 'part' | 'bodyBytes' | 'identity' | 'labelSeq' | 'staleSinceMs'
 >;
 
 export function encodeHead(init: StoredResponseInit): string {
-  const { key, host, variant, bodyBytes, identity, labelSeq, staleSinceMs, ...fields } = init;
+  const { key, host, variant, part, bodyBytes, identity, labelSeq, staleSinceMs, ...fields } = init;
   return JSON.stringify(fields satisfies HeadFields);
 }
 
@@ -106,7 +108,7 @@ export function decodeRow(row: HeadRow, key: string, sweptSeq: number): StoredRe
     lastModified: fields.lastModified,
     key,
     host: row.host,
-    variant: row.variant,
+    ...splitVariant(row.variant),
     bodyBytes: row.body_bytes,
     identity: row.identity,
     labelSeq: Math.max(row.label_seq, sweptSeq),

@@ -18,6 +18,7 @@ import {
   sizeOf,
 } from './disk-schema.ts';
 import type { StoredResponseInit } from './entry.ts';
+import { variantWithPart } from './part.ts';
 
 export interface ResponseRow {
   id: number;
@@ -64,6 +65,8 @@ export interface DiskStore {
   response(rowId: number): ResponseRow | undefined;
   /** The variants of a key, oldest first. */
   variantsOf(key: string): { id: number; variant: string }[];
+  /** All rows of a URL's key and of the keys of its parts below it. */
+  rowsBelow(key: string): number[];
   touch(rowId: number): void;
   /** The least recently used responses. */
   oldest(limit: number): number[];
@@ -188,6 +191,8 @@ export function createDiskStore(database: SqliteDatabase, options: DiskStoreOpti
     },
     response: (rowId) => sql.response.get(rowId),
     variantsOf: (key) => sql.variants.all(key),
+    // A key has no space but before the name of a part, and "!" is the character after it.
+    rowsBelow: (key) => sql.rowsBelow.all(key, `${key} `, `${key}!`).map((row) => row.id),
     touch(rowId) {
       tick += 1;
       sql.touch.run(tick, rowId);
@@ -238,6 +243,9 @@ function prepare(database: SqliteDatabase) {
     variants: database.prepare<[string], { id: number; variant: string }>(
       'select id, variant from responses where key = ? order by id',
     ),
+    rowsBelow: database.prepare<[string, string, string], { id: number }>(
+      'select id from responses where key = ? or (key >= ? and key < ?)',
+    ),
     oldest: database.prepare<[number], { id: number }>(
       'select id from responses order by used_at limit ?',
     ),
@@ -278,7 +286,7 @@ function rowOf(id: number, init: StoredResponseInit): ResponseRow {
     crc: 0,
     identity: init.identity,
     host: init.host,
-    variant: init.variant,
+    variant: variantWithPart(init),
     key: init.key,
     head,
   };

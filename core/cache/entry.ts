@@ -8,6 +8,7 @@
  */
 import type { Freshness } from '../http/freshness.ts';
 import type { RawHeaders } from '../http/headers.ts';
+import type { BytePart } from '../http/partial.ts';
 
 export interface StoredResponseInit {
   /** `scheme://host/path?query` in normal form. */
@@ -29,6 +30,8 @@ export interface StoredResponseInit {
   etag: string | undefined;
   lastModified: string | undefined;
   bodyBytes: number;
+  /** Of a 206: which bytes the body is. Undefined: it is the whole. */
+  part: BytePart | undefined;
   /** The journal's identity under which the label counts. */
   identity: string;
   /** Valid through this entry of the journal. */
@@ -54,6 +57,7 @@ export class StoredResponse implements StoredResponseInit {
   readonly lastModified: string | undefined;
   /** Set once more when a body of unknown length has arrived whole. */
   bodyBytes: number;
+  readonly part: BytePart | undefined;
   readonly identity: string;
   labelSeq: number;
   staleSinceMs: number | null;
@@ -78,6 +82,7 @@ export class StoredResponse implements StoredResponseInit {
     this.etag = init.etag;
     this.lastModified = init.lastModified;
     this.bodyBytes = init.bodyBytes;
+    this.part = init.part;
     this.identity = init.identity;
     this.labelSeq = init.labelSeq;
     this.staleSinceMs = init.staleSinceMs;
@@ -112,6 +117,7 @@ export function initOf(entry: StoredResponseInit): StoredResponseInit {
     etag: entry.etag,
     lastModified: entry.lastModified,
     bodyBytes: entry.bodyBytes,
+    part: entry.part,
     identity: entry.identity,
     labelSeq: entry.labelSeq,
     staleSinceMs: entry.staleSinceMs,

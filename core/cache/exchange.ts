@@ -11,6 +11,7 @@ import type { Disposition } from './decide.ts';
 import type { DiskWrite } from './disk-tier.ts';
 import type { StoredResponse, StoredResponseInit } from './entry.ts';
 import type { CacheKey } from './key.ts';
+import type { PartRequest } from './part.ts';
 
 /** A request that has been admitted: framing checked, host known, target in normal form. */
 export interface CacheRequest {
@@ -27,6 +28,8 @@ export interface CacheRequest {
    * with that position (DESIGN section 4). Null: everybody else.
    */
   unreached: Position | null;
+  /** What of the representation is looked up and fetched, under a key of its own; undefined: the whole. */
+  part?: PartRequest | undefined;
   /** A background refresh: stale is not good enough. */
   isRefresh: boolean;
   /** When the read began. */

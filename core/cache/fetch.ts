@@ -4,19 +4,31 @@
  * Invariant: the epoch is read before the request is sent, so a purge that arrives meanwhile is above it.
  */
 import { validatorsOf } from '../http/conditional.ts';
-import { type RawHeaders, withoutFields } from '../http/headers.ts';
+import { combined, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { formatPosition, type Position, tierHeaders } from '../purge/command.ts';
-import type { Upstream, UpstreamRequest, UpstreamResult } from '../upstream/upstream.ts';
+import type {
+  Upstream,
+  UpstreamRequest,
+  UpstreamResponse,
+  UpstreamResult,
+} from '../upstream/upstream.ts';
+import { type Continuation, continued, findContinuation } from './continue-part.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
+import { selectVariant } from './memory-tier.ts';
+import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
 import { confirmed, mayConfirm, received, reportOf } from './receive.ts';
+import type { Store } from './store.ts';
 
 export interface FetchDeps {
   upstream: Upstream;
+  store: Store;
   maxObjectBytes: number;
+  /** Slices of the URL with this key are of different representations: none of them is to be used again. */
+  onSliceMismatch: (key: string) => void;
 }
 
-/** The client's conditions and ranges: answered by us, from the whole. */
+/** The client's conditions and ranges: answered by us. What is asked for in part has a Range of ours. */
 const ownConditions: ReadonlySet<string> = new Set([
   'if-none-match',
   'if-modified-since',
@@ -27,8 +39,8 @@ const ownConditions: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fetches for a cache read. `stored` is revalidated when it has a validator. `epoch` is the node's position, read before.
- * Never rejects.
+ * Fetches for a cache read. `stored` is revalidated when it has a validator; else what is stored in part is completed, where
+ * that saves something. `epoch` is the node's position, read before. Never rejects.
  */
 export async function fetchForCache(
   deps: FetchDeps,
@@ -38,20 +50,87 @@ export async function fetchForCache(
   signal: AbortSignal,
 ): Promise<SourceResult> {
   const validators = stored && mayConfirm(request, stored) ? validatorsOf(stored.headers) : [];
-  const headers = [...withoutFields(request.forwardHeaders(), ownConditions), ...validators];
-  const result = await deps.upstream.fetch(
-    upstreamRequest(request, headers, epoch, signal),
-    request.key.site.timeouts,
+  const continuation = stored ? undefined : findContinuation(deps.store, request);
+  const result = await ask(
+    deps,
+    request,
+    continuation?.fields ?? [...rangeFields(request, stored), ...validators],
+    epoch,
+    signal,
   );
   if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
+  if (continuation) return receivedBehind(deps, request, continuation, response, epoch, signal);
   if (response.status !== 304 || !stored || validators.length === 0) {
-    return received(request, response, epoch, deps.maxObjectBytes);
+    const result = received(request, response, epoch, deps.maxObjectBytes);
+    if (isOfNewVersion(deps.store, request, result))
+      deps.onSliceMismatch(baseKey(request.key.text));
+    return result;
   }
   response.body.abort();
   const entry = confirmed(request, stored, response, epoch);
   if (entry) return { kind: 'ready', entry, report: reportOf(response) };
   return fetchForCache(deps, request, undefined, epoch, signal);
+}
+
+/** Whether a slice beside the one that came is stored and of another representation: then all that are stored are outdated. */
+function isOfNewVersion(
+  store: Store,
+  { key, part, headers }: CacheRequest,
+  result: SourceResult,
+): boolean {
+  if (!part || result.kind !== 'streaming' || !result.init.part) return false;
+  const { etag } = result.init;
+  return besideSlice(part).some((place) => {
+    const beside = selectVariant(store.live(keyOfPart(key, { place }).text), headers);
+    return beside !== undefined && beside.etag !== etag;
+  });
+}
+
+/** The answer to a request for what was missing behind a stored part. */
+async function receivedBehind(
+  deps: FetchDeps,
+  request: CacheRequest,
+  continuation: Continuation,
+  response: UpstreamResponse,
+  epoch: Position,
+  signal: AbortSignal,
+): Promise<SourceResult> {
+  const joined = continued(deps.store, continuation, response);
+  if (joined) return received(request, joined, epoch, deps.maxObjectBytes, response.status);
+  // RFC 9110 §13.1.5: the representation has changed, and this is all of the new one (or why there is none).
+  if (response.status !== 206 && response.status !== 416) {
+    return received(request, response, epoch, deps.maxObjectBytes);
+  }
+  response.body.abort();
+  const whole = await ask(deps, request, rangeFields(request, undefined), epoch, signal);
+  if (!whole.ok) return { kind: 'failed', failure: whole.failure };
+  return received(request, whole.response, epoch, deps.maxObjectBytes);
+}
+
+function ask(
+  { upstream }: FetchDeps,
+  request: CacheRequest,
+  fields: readonly string[],
+  epoch: Position,
+  signal: AbortSignal,
+): Promise<UpstreamResult> {
+  const headers = [...withoutFields(request.forwardHeaders(), ownConditions), ...fields];
+  return upstream.fetch(
+    upstreamRequest(request, headers, epoch, signal),
+    request.key.site.timeouts,
+  );
+}
+
+/** Of what a client wants in part, it alone may say under which condition; what is stored has met it already. */
+function rangeFields(
+  { part, headers }: CacheRequest,
+  stored: StoredResponse | undefined,
+): readonly string[] {
+  if (!part) return [];
+  const condition = isLooseParts(part) && !stored ? combined(headers, 'if-range') : undefined;
+  const range = ['Range', rangeOf(part)];
+  return condition === undefined ? range : [...range, 'If-Range', condition];
 }
 
 /** Sends a request that the cache takes no part in (other methods, no-store), its body included. Never rejects. */
@@ -81,7 +160,8 @@ function upstreamRequest(
     scheme: key.scheme,
     host: key.host,
     pathAndQuery: key.pathAndQuery,
-    key: key.text,
+    // Parts too go to the shield that has the URL, and hears of what invalidates it.
+    key: baseKey(key.text),
     headers,
     body: null,
     tierHeaders: [

@@ -18,6 +18,7 @@ import {
   reasonsAgainstCopies,
   type SourceResult,
 } from './exchange.ts';
+import { baseKey, isLooseParts, maxParts } from './part.ts';
 import { type FlightDeps, startTransfer, type Transfer } from './transfer.ts';
 
 export type { FlightDeps, FlightLimits } from './transfer.ts';
@@ -98,7 +99,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
       body: result.body,
       entry: head.entry,
       mayStore: () => mayStore && head.notStored === null,
-      maxVariants: plan.request.key.site.cache.vary.maxVariants,
+      maxVariants: variantCap(plan.request, head.entry),
       writesToDisk: plan.writesToDisk,
       backing: result.backing,
       onSettled: settle,
@@ -159,7 +160,7 @@ function takeOver(
   plan: FlightPlan,
   { entry, decided }: Extract<FlightHead, { kind: 'ready' }>,
 ): void {
-  const { maxVariants } = plan.request.key.site.cache.vary;
+  const maxVariants = variantCap(plan.request, entry);
   if (decided) store.putInMemory(entry, maxVariants);
   else store.update(entry, maxVariants);
 }
@@ -171,5 +172,10 @@ function dropWhatMayNotStay(
   notStored: NotStored | null,
 ): void {
   if (notStored === null || !reasonsAgainstCopies.has(notStored)) return;
-  store.remove([request.key.text], writesToDisk);
+  store.remove([baseKey(request.key.text)], writesToDisk);
+}
+
+/** How many responses may lie under the entry's key: variants of a URL, or its loose parts. */
+function variantCap({ key, part }: CacheRequest, entry: StoredResponse): number {
+  return part && entry.part && isLooseParts(part) ? maxParts : key.site.cache.vary.maxVariants;
 }

@@ -14,7 +14,8 @@ import {
   openExchange,
 } from './client-exchange.ts';
 import type { Disposition } from './decide.ts';
-import { type Answer, obtain } from './obtain.ts';
+import type { Answer } from './obtain.ts';
+import { obtainRange } from './obtain-range.ts';
 import { passOn } from './pass.ts';
 import { send, sendPassed } from './send.ts';
 import { failUpstream, refuse, sendError } from './send-error.ts';
@@ -46,14 +47,14 @@ export async function handle(
   const exchange: AdmittedExchange = Object.assign(opened, { admitted });
   const ahead = positionAhead(deps, admitted);
   if (ahead) await meetPosition(deps, admitted, ahead);
-  const obtained = obtain(deps.obtain, admitted.request, {
+  const obtained = obtainRange(deps.obtain, admitted.request, {
     mayAskPeers: true,
     goneSignal: () => goneSignal(exchange),
   });
   const acted = act(exchange, obtained instanceof Promise ? await obtained : obtained);
   if (acted === true || (await acted)) return;
   // What is stored turned out to be gone or damaged: a miss, never a wrong answer (DESIGN section 3).
-  const instead = await obtain(deps.obtain, admitted.request, {
+  const instead = await obtainRange(deps.obtain, admitted.request, {
     mayAskPeers: false,
     distrustsStore: true,
     goneSignal: () => goneSignal(exchange),

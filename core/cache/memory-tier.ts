@@ -6,21 +6,30 @@ import { LRUCache } from 'lru-cache';
 import type { RawHeaders } from '../http/headers.ts';
 import { variantKey } from '../http/vary.ts';
 import type { StoredResponse } from './entry.ts';
+import { baseKey, replaces } from './part.ts';
 
 export interface MemoryTier {
   /** The newest response whose variant the request selects; `varies` when the URL is known but no variant fits. */
-  find(key: string, requestHeaders: RawHeaders): { found?: StoredResponse; varies: boolean };
+  find(
+    key: string,
+    requestHeaders: RawHeaders,
+    accepts?: Accepts,
+  ): { found?: StoredResponse; varies: boolean };
   /** All variants of a URL, newest first; it does not count as a use. */
   peek(key: string): readonly StoredResponse[];
   /** Adds a response, replacing its variant; false when it is larger than the tier takes. */
   put(entry: StoredResponse, maxVariants: number): boolean;
   /** Takes exactly this response out (it was found purged or damaged). */
   drop(entry: StoredResponse): void;
+  /** Drops all under the key, and under the keys of its parts. */
   remove(key: string): void;
   clear(): void;
   readonly bytes: number;
   readonly count: number;
 }
+
+/** Whether a response would do, if its variant is the right one. */
+export type Accepts = (entry: StoredResponse) => boolean;
 
 type Variants = StoredResponse[];
 
@@ -34,17 +43,19 @@ export function createMemoryTier(options: {
   const lru = new LRUCache<string, Variants>({
     maxSize: Math.max(1, options.budgetBytes),
     sizeCalculation: (variants) => variants.reduce((sum, entry) => sum + entry.memoryBytes, 0),
-    dispose: (_variants, _key, reason) => {
+    dispose: (_variants, key, reason) => {
+      if (reason !== 'set') parts.forget(key);
       if (reason === 'evict') options.onEvict?.();
     },
   });
+  const parts = createPartKeys();
   /** What one URL may take with all its variants: nothing may push out everything else. */
   const largestBytes = options.budgetBytes / 2;
   return {
-    find(key, requestHeaders) {
+    find(key, requestHeaders, accepts) {
       const variants = lru.get(key);
       if (!variants) return { varies: false };
-      const found = selectVariant(variants, requestHeaders);
+      const found = selectVariant(variants, requestHeaders, accepts);
       return found ? { found, varies: false } : { varies: true };
     },
     peek: (key) => lru.peek(key) ?? [],
@@ -54,7 +65,7 @@ export function createMemoryTier(options: {
       // Newest first: the order in which `selectVariant` prefers them, and what is over a bound is the oldest.
       const variants = [entry];
       for (const other of lru.peek(entry.key) ?? []) {
-        if (other.variant === entry.variant) continue;
+        if (replaces(entry, other)) continue;
         bytes += other.memoryBytes;
         if (variants.length >= maxVariants || bytes > largestBytes) {
           options.onVariantCap?.();
@@ -63,6 +74,7 @@ export function createMemoryTier(options: {
         variants.push(other);
       }
       lru.set(entry.key, variants);
+      parts.note(entry.key);
       return true;
     },
     drop(entry) {
@@ -72,7 +84,10 @@ export function createMemoryTier(options: {
       if (left.length === 0) lru.delete(entry.key);
       else lru.set(entry.key, left);
     },
-    remove: (key) => void lru.delete(key),
+    remove(key) {
+      lru.delete(key);
+      for (const partKey of parts.of(key)) lru.delete(partKey);
+    },
     clear: () => lru.clear(),
     get bytes() {
       return lru.calculatedSize;
@@ -87,13 +102,35 @@ export function createMemoryTier(options: {
 export function selectVariant(
   variants: readonly StoredResponse[],
   requestHeaders: RawHeaders,
+  accepts?: Accepts,
 ): StoredResponse | undefined {
   let best: StoredResponse | undefined;
   for (const entry of variants) {
+    if (accepts && !accepts(entry)) continue;
     const selects =
       entry.varyFields.length === 0 ||
       variantKey(entry.varyFields, requestHeaders) === entry.variant;
     if (selects && (!best || entry.responseTimeMs > best.responseTimeMs)) best = entry;
   }
   return best;
+}
+
+/** Which keys of parts are in the tier, by the key of their URL; URLs without parts cost nothing. */
+function createPartKeys() {
+  const byBase = new Map<string, Set<string>>();
+  return {
+    note(key: string) {
+      const base = baseKey(key);
+      if (base === key) return;
+      const keys = byBase.get(base);
+      if (keys) keys.add(key);
+      else byBase.set(base, new Set([key]));
+    },
+    forget(key: string) {
+      const base = baseKey(key);
+      const keys = base === key ? undefined : byBase.get(base);
+      if (keys?.delete(key) && keys.size === 0) byBase.delete(base);
+    },
+    of: (base: string) => [...(byBase.get(base) ?? [])],
+  };
 }

@@ -7,6 +7,8 @@
 
 import { noDirectives } from '../http/cache-control.ts';
 import { first } from '../http/headers.ts';
+import { covers } from '../http/partial.ts';
+import { ifRangeAllows } from '../http/range.ts';
 import type { Position } from '../purge/command.ts';
 import { assertNever, type Clock } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
@@ -17,7 +19,9 @@ import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
+import type { Assembled } from './slices.ts';
 import type { Lookup, Store } from './store.ts';
 
 export type Answer =
@@ -32,6 +36,7 @@ export type Answer =
       report: FetchReport | undefined;
       /** The upstream's trouble, when this is served instead. */
       failure?: Failure | undefined;
+      assembled?: Assembled;
     }
   /** On its way from an upstream. `leave` once the body has been taken or nobody wants it. */
   | {
@@ -42,6 +47,8 @@ export type Answer =
       disposition: Disposition;
       collapsed: boolean;
       leave: () => void;
+      /** This is the first of several slices: what is sent is put together from them. */
+      assembled?: Assembled;
     }
   | { kind: 'failed'; failure: Failure; disposition: Disposition; collapsed: boolean }
   | { kind: 'only-if-cached' }
@@ -71,6 +78,8 @@ export interface ObtainOptions {
   mayAskPeers: boolean;
   /** What is stored turned out to be unreadable: fetch. */
   distrustsStore?: boolean;
+  /** What has been looked up already. */
+  lookup?: Lookup;
   /** Aborted when whoever asks is gone. Asked for only when something is fetched: a hit needs none. */
   goneSignal?: () => AbortSignal;
 }
@@ -89,7 +98,7 @@ export function obtain(
   options: ObtainOptions,
 ): Answer | Promise<Answer> {
   deps.purges.sync();
-  const lookup = deps.store.find(request.key.text, request.headers);
+  const lookup = options.lookup ?? lookUp(deps, request);
   // A tier that is ahead of this node is not answered from what this node cannot judge.
   const usable =
     request.unreached || options.distrustsStore ? { ...lookup, stored: undefined } : lookup;
@@ -120,6 +129,19 @@ export function obtain(
     default:
       return assertNever(disposition);
   }
+}
+
+/** What is stored of what is asked for. Of parts, one that covers the range, on the client's condition (RFC 9110 §13.1.5). */
+function lookUp({ store }: ObtainDeps, { key, headers, part, startedAtMs }: CacheRequest): Lookup {
+  if (!part || !isLooseParts(part)) return store.find(key.text, headers);
+  return store.find(
+    key.text,
+    headers,
+    (entry) =>
+      entry.part !== undefined &&
+      covers(entry.part, part.wanted) &&
+      ifRangeAllows(headers, entry.headers, startedAtMs),
+  );
 }
 
 function fromStore({ stored, cleanliness }: Lookup, disposition: Disposition): Answer {
@@ -176,7 +198,8 @@ function launch(
   options: ObtainOptions,
   onSettled: (flight: Flight) => void,
 ): Flight {
-  const owner = options.mayAskPeers ? deps.peers.ownerOf(request.key.text) : undefined;
+  // The parts of a URL belong to the worker that owns the URL: it sees when they do not fit together.
+  const owner = options.mayAskPeers ? deps.peers.ownerOf(baseKey(request.key.text)) : undefined;
   // Before anything is sent: what is purged from here on lies above the epoch.
   const epoch: Position = deps.purges.position();
   const revalidated = lookup.cleanliness.kind === 'hard' ? undefined : lookup.stored;

@@ -184,6 +184,7 @@ function transient(request: CacheRequest, response: UpstreamResponse): StoredRes
       etag: undefined,
       lastModified: undefined,
       bodyBytes: response.body.lengthBytes ?? 0,
+      part: undefined,
       identity: '',
       labelSeq: 0,
       staleSinceMs: null,

@@ -9,15 +9,18 @@ import { updateStoredHeaders, weakMatch } from '../http/conditional.ts';
 import { formatHttpDate } from '../http/date.ts';
 import { type Freshness, type FreshnessDefaults, freshnessOf } from '../http/freshness.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
+import { type BytePart, isWhole, partOfHeaders, withPart } from '../http/partial.ts';
 import { storability } from '../http/storable.ts';
 import { surrogateTags } from '../http/tags.ts';
 import { effectiveCacheControl } from '../http/targeted.ts';
 import { variantKey, varyFields } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
 import type { CacheRules, Site } from '../topology/schema.ts';
+import { upstreamFailure } from '../upstream/failures.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
 import { initOf, StoredResponse, type StoredResponseInit } from './entry.ts';
 import type { CacheRequest, FetchReport, NotStored, SourceResult } from './exchange.ts';
+import { baseKey } from './part.ts';
 
 /**
  * Of the exchange or of one tier only, and written anew by each: counted (Age), about the way (Cache-Status, X-Cache, the
@@ -32,14 +35,23 @@ export const fieldsOfTheExchange: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** A full response, with whether it may be stored and shared with others who wait. */
+/** A response, whole or the part that was asked for, with whether it may be stored and shared with others who wait. */
 export function received(
   request: CacheRequest,
-  response: UpstreamResponse,
+  answer: UpstreamResponse,
   epoch: Position,
   maxObjectBytes: number,
+  /** What the upstream said, where `response` was put together from more than its answer. */
+  fwdStatus: number = answer.status,
 ): SourceResult {
   const { site } = request.key;
+  const held = answer.status === 206 && request.part ? partOfHeaders(answer.headers) : undefined;
+  if (held && !hasLengthOf(held, answer)) {
+    answer.body.abort();
+    return { kind: 'failed', failure: wrongLength };
+  }
+  const response = held && isWhole(held) ? asWhole(answer, held) : answer;
+  const part = response === answer ? held : undefined;
   const effective = effectiveCacheControl(response.headers);
   const freshness = freshnessOf(
     {
@@ -51,7 +63,7 @@ export function received(
     },
     freshnessDefaults(site.cache),
   );
-  const report = reportOf(response);
+  const report = { ...reportOf(response), fwdStatus };
   const label = labelOf(response, epoch, report);
   const { tags, dropped } = surrogateTags(response.headers);
   const judged = storability({
@@ -62,6 +74,7 @@ export function received(
     setCookie: site.cache.setCookie,
     freshness,
     cacheControl: effective.cacheControl,
+    isKnownPart: part !== undefined,
   });
   const notStored = judged.storable
     ? refusedByUs(label, dropped, response.body.lengthBytes ?? 0, maxObjectBytes)
@@ -69,7 +82,7 @@ export function received(
   const validity = { label: label ?? epoch, staleSinceMs: report.staleSinceMs ?? null };
   return {
     kind: 'streaming',
-    init: storedInit(request, response, freshness, tags, validity),
+    init: storedInit(request, response, freshness, tags, { ...validity, part }),
     body: response.body,
     notStored,
     shareable: notStored === null || isSharedError(response, notStored),
@@ -172,7 +185,7 @@ function mayKeep(
 ): boolean {
   const { cacheControl } = effectiveCacheControl(responseHeaders);
   const { setCookie } = site.cache;
-  const exchange = { method: 'GET', requestHeaders, status, responseHeaders };
+  const exchange = { method: 'GET', requestHeaders, status, responseHeaders, isKnownPart: true };
   return storability({ ...exchange, setCookie, freshness, cacheControl }).storable;
 }
 
@@ -214,12 +227,13 @@ function storedInit(
   response: UpstreamResponse,
   freshness: Freshness,
   tags: readonly string[],
-  { label, staleSinceMs }: { label: Position; staleSinceMs: number | null },
+  held: { label: Position; staleSinceMs: number | null; part: BytePart | undefined },
 ): StoredResponseInit {
   const { key, method } = request;
   const { headers, responseTimeMs } = response;
   return {
-    key: key.text,
+    // What came whole is the URL's, whatever part of it was asked for.
+    key: response.status === 206 ? key.text : baseKey(key.text),
     host: key.host,
     url: key.url,
     ...variantOf(request, headers),
@@ -233,10 +247,22 @@ function storedInit(
     etag: first(headers, 'etag'),
     lastModified: first(headers, 'last-modified'),
     bodyBytes: response.body.lengthBytes ?? 0,
-    identity: label.identity,
-    labelSeq: label.seq,
-    staleSinceMs,
+    part: held.part,
+    identity: held.label.identity,
+    labelSeq: held.label.seq,
+    staleSinceMs: held.staleSinceMs,
   };
+}
+
+function hasLengthOf({ start, end }: BytePart, { body }: UpstreamResponse): boolean {
+  return body.lengthBytes === undefined || body.lengthBytes === end - start + 1;
+}
+
+const wrongLength = upstreamFailure('framing', 'Content-Range and Content-Length disagree');
+
+/** A part that is everything serves every later request as the 200 would have (RFC 9111 §3.3). */
+function asWhole(response: UpstreamResponse, part: BytePart): UpstreamResponse {
+  return { ...response, status: 200, reason: 'OK', headers: withPart(response.headers, part) };
 }
 
 /** RFC 9111 §4.1: which requests the response is for. */

@@ -6,7 +6,7 @@ import { formatCacheStatus } from '../http/cache-status.ts';
 import { tagFieldNames } from '../http/tags.ts';
 import { formatPosition, tierHeaders } from '../purge/command.ts';
 import { type AdmittedExchange, accessStart, type HandleDeps } from './client-exchange.ts';
-import { deliver } from './deliver.ts';
+import { type Delivery, deliver } from './deliver.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import type { Answer } from './obtain.ts';
@@ -35,15 +35,9 @@ export function send(
     res,
     method: request.method,
     requestHeaders: request.headers,
-    entry,
     ownFields,
     hidden: tier ? noFields : tagFieldNames,
-    bodyBytes: lengthOf(request, answer),
-    canSeek: answer.kind === 'stored' || answer.flight.isComplete(),
-    open: (start, end) =>
-      answer.kind === 'stored'
-        ? deps.obtain.store.read(entry, start, end)
-        : answer.flight.read(start, end),
+    ...contentOf(deps, request, answer),
     boundary: deps.boundary,
     nowMs,
     onDone: (result) => {
@@ -53,6 +47,24 @@ export function send(
   });
   if (!isSent && answer.kind === 'streaming') answer.leave();
   return isSent;
+}
+
+/** What can be sent of the answer, and how its bytes are opened. */
+function contentOf(
+  { obtain: { store } }: HandleDeps,
+  request: CacheRequest,
+  answer: Extract<Answer, { kind: 'stored' | 'streaming' }>,
+): Pick<Delivery, 'entry' | 'part' | 'bodyBytes' | 'canSeek' | 'open'> {
+  const { entry, assembled } = answer;
+  if (assembled) return { ...assembled, bodyBytes: assembled.entry.bodyBytes, canSeek: true };
+  return {
+    entry,
+    part: entry.part,
+    bodyBytes: lengthOf(request, answer),
+    canSeek: answer.kind === 'stored' || answer.flight.isComplete(),
+    open: (start, end) =>
+      answer.kind === 'stored' ? store.read(entry, start, end) : answer.flight.read(start, end),
+  };
 }
 
 /** Sends what passed by the cache; false when nothing could be sent. */

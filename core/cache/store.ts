@@ -12,25 +12,30 @@ import type { Cleanliness } from './clean-through.ts';
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
-import { type MemoryTier, selectVariant } from './memory-tier.ts';
+import { type Accepts, type MemoryTier, selectVariant } from './memory-tier.ts';
 import type { PurgeState } from './purge-state.ts';
 
 export interface Lookup {
   stored: StoredResponse | undefined;
   cleanliness: Cleanliness;
-  missReason: 'uri-miss' | 'vary-miss';
+  missReason: MissReason;
 }
 
+/** Why nothing that fits was found (RFC 9211 §2.2); `partial`: parts are stored, but not the wanted one. */
+export type MissReason = 'uri-miss' | 'vary-miss' | 'partial';
+
 export interface Store {
-  /** What is stored for a request, judged by the purges known now. */
-  find(key: string, requestHeaders: RawHeaders): Lookup;
+  /** What is stored for a request, judged by the purges known now. With `accepts`: of parts, one that would do. */
+  find(key: string, requestHeaders: RawHeaders, accepts?: Accepts): Lookup;
+  /** All under a key that no purge has matched hard, of both tiers, memory first; nothing is used, moved or counted. */
+  live(key: string): StoredResponse[];
   /** Puts a response into memory unless a purge matched it; false when it was not put. */
   putInMemory(entry: StoredResponse, maxVariants: number): boolean;
   /** Takes over what a 304 changed, in both tiers. */
   update(entry: StoredResponse, maxVariants: number): void;
   /** Bytes `[start, end)` of a stored body; undefined when the body is gone. */
   read(entry: StoredResponse, start: number, end: number): BodyReader | undefined;
-  /** Drops everything under the keys from this worker's memory, and from disk when `alsoDisk`. */
+  /** Drops everything under the keys of URLs, parts too, from this worker's memory, and from disk when `alsoDisk`. */
   remove(keys: readonly string[], alsoDisk: boolean): void;
   readonly memory: MemoryTier;
   /** Undefined: this node has no disk tier. */
@@ -67,10 +72,11 @@ export function createStore(
   });
 
   /** Of what can be used, the variant that fits; else of what was purged, so that it can be said why this is a miss. */
-  const fromDisk = (key: string, requestHeaders: RawHeaders) => {
+  const fromDisk = (key: string, requestHeaders: RawHeaders, accepts?: Accepts) => {
     const rows = disk?.lookup(key) ?? [];
     const live = rows.filter((row) => purges.judge(row).kind !== 'hard');
-    const found = selectVariant(live, requestHeaders) ?? selectVariant(rows, requestHeaders);
+    const found =
+      selectVariant(live, requestHeaders, accepts) ?? selectVariant(rows, requestHeaders, accepts);
     return { found, varies: rows.length > 0 };
   };
 
@@ -88,8 +94,8 @@ export function createStore(
   };
 
   return {
-    find(key, requestHeaders) {
-      const inMemory = memory.find(key, requestHeaders);
+    find(key, requestHeaders, accepts) {
+      const inMemory = memory.find(key, requestHeaders, accepts);
       const first = inMemory.found && judged(inMemory.found);
       if (inMemory.found && first) {
         if (first.cleanliness.kind !== 'hard') {
@@ -100,7 +106,7 @@ export function createStore(
         memory.drop(inMemory.found);
         // The row may be good: it is of a later fetch, or the sweeper has lifted its label above what the index has forgotten.
       }
-      const onDisk = fromDisk(key, requestHeaders);
+      const onDisk = fromDisk(key, requestHeaders, accepts);
       if (onDisk.found) {
         const lookup = judged(onDisk.found);
         if (lookup.cleanliness.kind === 'hard' || promote(onDisk.found)) {
@@ -114,9 +120,13 @@ export function createStore(
       return {
         stored: undefined,
         cleanliness: clean,
-        missReason: varies ? 'vary-miss' : 'uri-miss',
+        missReason: varies ? (accepts ? 'partial' : 'vary-miss') : 'uri-miss',
       };
     },
+    live: (key) =>
+      [...memory.peek(key), ...(disk?.lookup(key) ?? [])].filter(
+        (entry) => purges.judge(entry).kind !== 'hard',
+      ),
     putInMemory(entry, maxVariants) {
       if (purges.judge(entry).kind === 'hard') {
         countPurged();

@@ -19,7 +19,7 @@ export type NoStoreReason =
   | 'method'
   /** Not a final status, a 304, or one that needs explicit freshness and has none. */
   | 'status'
-  /** 206: parts are not stored as such. */
+  /** 206 that was not asked for, or does not say exactly which bytes it holds (RFC 9111 §3.3). */
   | 'partial'
   /** An error that a client can provoke, without explicit freshness. */
   | 'error-status'
@@ -58,6 +58,8 @@ export type StorabilityInput = {
   readonly freshness: Freshness;
   /** The effective directives of the response (targeted.ts). */
   readonly cacheControl: CacheControl;
+  /** Of a 206: it was asked for, and says exactly which bytes it holds (RFC 9111 §3.3). */
+  readonly isKnownPart?: boolean;
 };
 
 /** Whether this response may be stored by a shared cache. */
@@ -101,7 +103,7 @@ function allowsSharing(cacheControl: CacheControl): boolean {
 function refusedByStatus(input: StorabilityInput): NoStoreReason | undefined {
   const { cacheControl, freshness, status } = input;
   if (status < 200 || status > 599 || status === 304) return 'status';
-  if (status === 206) return 'partial';
+  if (status === 206 && input.isKnownPart !== true) return 'partial';
   if (freshness.explicit) return undefined;
   if (isClientProvokable(status)) return 'error-status';
   return isHeuristicallyCacheable(status) || cacheControl.public ? undefined : 'status';

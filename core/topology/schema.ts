@@ -75,12 +75,20 @@ const cacheRules = z
     clientRevalidation: z.boolean().default(true),
     query: queryRules.default({ sort: false }),
     vary: varyRules.default({ maxVariants: 50 }),
+    /**
+     * Answers ranges from slices of this size, each fetched and stored on its own, so that a seek in a large file does not fetch the
+     * file. Absent: a range that is not stored is fetched as the client asks for it.
+     */
+    slice: size
+      .refine((bytes) => bytes >= 64 * 1024 && bytes <= 64 * 2 ** 20, 'expected 64KiB to 64MiB')
+      .optional(),
   })
-  .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, ...rest }) => ({
+  .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, slice, ...rest }) => ({
     ...rest,
     defaultTtlMs: defaultTtl,
     staleWhileRevalidateMs: staleWhileRevalidate,
     staleIfErrorMs: staleIfError,
+    sliceBytes: slice,
   }));
 
 const siteTimeouts = z

@@ -10,7 +10,8 @@ import type { FlightDeps } from '../../core/cache/flight.ts';
 import type { HandleDeps } from '../../core/cache/handle.ts';
 import { createKeySpace } from '../../core/cache/key.ts';
 import { createMemoryTier } from '../../core/cache/memory-tier.ts';
-import { type Answer, type ObtainDeps, obtain, type Peers } from '../../core/cache/obtain.ts';
+import type { Answer, ObtainDeps, Peers } from '../../core/cache/obtain.ts';
+import { obtainRange } from '../../core/cache/obtain-range.ts';
 import { createStore, type Store } from '../../core/cache/store.ts';
 import { defaultHeadLimits } from '../../core/http/framing.ts';
 import { createMetrics, type Metrics } from '../../core/runtime/metrics.ts';
@@ -116,6 +117,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     peers: options.peers ?? noPeers,
     maxObjectBytes: options.maxObjectBytes ?? 2 ** 30,
     onRefresh: (outcome) => countRefresh({ outcome }),
+    onSliceMismatch: (key) => void handle.invalidate([key]),
   };
   const accessed: TestEngine['accessed'] = [];
   const invalidated: string[] = [];
@@ -169,7 +171,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     return { ...admitted.request, ...more };
   };
   const ask = async (path?: string, asked?: RequestOptions) =>
-    obtain(obtainDeps, request(path, asked), { mayAskPeers: true });
+    obtainRange(obtainDeps, request(path, asked), { mayAskPeers: true });
   return {
     clock,
     metrics,

@@ -40,6 +40,7 @@ export function initWith(overrides: ResponseOverrides = {}): StoredResponseInit 
     etag: undefined,
     lastModified: undefined,
     bodyBytes: 0,
+    part: undefined,
     identity: journal,
     labelSeq: 0,
     staleSinceMs: null,

@@ -181,6 +181,7 @@ export function response(
     etag: '"1"',
     lastModified: undefined,
     bodyBytes: 1000,
+    part: undefined,
     identity,
     labelSeq: 0,
     staleSinceMs: null,

@@ -109,19 +109,10 @@ describe('a page that may be stored', () => {
 });
 
 describe('the upstream request', () => {
-  it('asks for the whole, without the client’s own conditions and ranges', async () => {
+  it('asks for the whole, without the client’s own conditions', async () => {
     const engine = engineWith([{ headers: fresh, body: 'one' }]);
     await engine.fetch('/', {
-      headers: [
-        'If-None-Match',
-        '"x"',
-        'If-Modified-Since',
-        'y',
-        'Range',
-        'bytes=0-1',
-        'If-Range',
-        '"x"',
-      ],
+      headers: ['If-None-Match', '"x"', 'If-Modified-Since', 'y'],
     });
     const { request } = engine.upstream.call(0);
     const names = request.headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());

@@ -35,6 +35,7 @@ test('what a file leaves out has these values', () => {
     defaultTtlMs: 0,
     staleWhileRevalidateMs: undefined,
     staleIfErrorMs: undefined,
+    sliceBytes: undefined,
   });
   assert.deepEqual(site?.timeouts, {
     connectMs: 5000,

@@ -1,0 +1,137 @@
+/** Sliced sites: a range of a large representation fetches and stores slices (RFC 9110 §14, RFC 9111 §3.4). */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { handle } from '../../../core/cache/handle.ts';
+import { createTestEngine } from '../../support/engine.ts';
+import { exchange, type HttpAnswer, serve } from '../../support/http-exchange.ts';
+import { type Ranged, serveRanged } from '../../support/ranged-origin.ts';
+
+const KIB = 1024;
+const slice = 64 * KIB;
+const fresh = ['Cache-Control', 'max-age=60'];
+/** Three and a half slices; every group of eight bytes tells its place. */
+const content = (version = 0) =>
+  Array.from({ length: (3.5 * slice) / 8 }, (_, i) => `${version}${i}`.padStart(8, '.')).join('');
+
+async function start(t: TestContext, ranged: Partial<Ranged> = {}) {
+  const engine = createTestEngine({
+    site: { cache: { slice: '64KiB' } },
+    memoryObjectBytes: 128 * KIB,
+  });
+  const origin: Ranged = { body: content(), etag: '"a"', headers: fresh, ...ranged };
+  engine.upstream.script = serveRanged(origin);
+  const { port } = await serve(t, (req, res) => void handle(engine.handle, req, res));
+  const get = (range?: string, headers: string[] = []) =>
+    exchange(port, { headers: [...(range === undefined ? [] : ['Range', range]), ...headers] });
+  const asked = () => engine.upstream.calls.map(({ field }) => field('range') ?? 'whole');
+  return { engine, origin, get, asked };
+}
+
+const nth = (n: number) => `bytes=${n * slice}-${(n + 1) * slice - 1}`;
+const isPart = (answer: HttpAnswer, start: number, end: number, of = content()) => {
+  assert.equal(answer.status, 206);
+  assert.equal(answer.header('content-range'), `bytes ${start}-${end}/${of.length}`);
+  assert.equal(answer.header('content-length'), String(end - start + 1));
+  assert.equal(answer.body.toString() === of.slice(start, end + 1), true, 'the bytes');
+};
+
+describe('a range of a sliced site', () => {
+  it('fetches the slices that it touches and nothing else, once', async (t) => {
+    const { get, asked } = await start(t);
+    isPart(await get(`bytes=${slice + 10}-${slice + 20}`), slice + 10, slice + 20);
+    assert.deepEqual(asked(), [nth(1)]);
+    isPart(await get(`bytes=${slice - 5}-${2 * slice + 5}`), slice - 5, 2 * slice + 5);
+    assert.deepEqual(asked(), [nth(1), nth(0), nth(2)]);
+    const again = await get(`bytes=${slice - 5}-${2 * slice + 5}`);
+    isPart(again, slice - 5, 2 * slice + 5);
+    assert.equal(again.header('x-cache'), 'HIT');
+    assert.equal(asked().length, 3);
+  });
+
+  it('may be open, a suffix, or several', async (t) => {
+    const { get, asked } = await start(t);
+    const size = content().length;
+    isPart(await get(`bytes=${3 * slice + 1}-`), 3 * slice + 1, size - 1);
+    isPart(await get('bytes=-100'), size - 100, size - 1);
+    assert.deepEqual(asked(), [nth(3), nth(0)]);
+    const several = await get(`bytes=0-1,${size - 2}-`);
+    assert.equal(several.status, 206);
+    assert.match(several.body.toString(), /bytes 0-1\/.*bytes 229374-229375\//s);
+    assert.equal(asked().length, 2);
+  });
+
+  it('past the end is 416', async (t) => {
+    const { get } = await start(t);
+    const answer = await get(`bytes=${10 * slice}-`);
+    assert.deepEqual(
+      [answer.status, answer.header('content-range')],
+      [416, `bytes */${content().length}`],
+    );
+  });
+
+  it('of something smaller than a slice is answered from the whole from then on', async (t) => {
+    const { get, asked } = await start(t, { body: '0123456789' });
+    isPart(await get('bytes=2-3'), 2, 3, '0123456789');
+    const whole = await get();
+    assert.deepEqual([whole.status, whole.header('x-cache')], [200, 'HIT']);
+    assert.equal(asked().length, 1);
+  });
+
+  it('answers conditions from the slice (RFC 9110 §13.2.2), and If-Range that fails with the whole', async (t) => {
+    const { get, asked } = await start(t);
+    await get('bytes=0-1');
+    assert.equal((await get('bytes=0-1', ['If-None-Match', '"a"'])).status, 304);
+    const whole = await get('bytes=0-1', ['If-Range', '"b"']);
+    assert.equal(whole.status, 200);
+    assert.equal(whole.body.toString() === content(), true);
+    assert.deepEqual(asked(), [nth(0), nth(1), nth(2), nth(3)]);
+  });
+
+  it('without a strong validator is fetched as the client asks for it, unless one slice has it', async (t) => {
+    const { get, asked } = await start(t, { etag: 'W/"a"' });
+    isPart(await get('bytes=0-9'), 0, 9);
+    isPart(await get(`bytes=${slice - 1}-${slice}`), slice - 1, slice);
+    assert.deepEqual(asked(), [nth(0), `bytes=${slice - 1}-${slice}`]);
+  });
+
+  it('never joins slices of two versions: the client sees the cut, and the next try is whole', async (t) => {
+    const { get, origin } = await start(t);
+    await get('bytes=0-9');
+    Object.assign(origin, { body: content(1), etag: '"b"' });
+    const spanning = `bytes=${slice - 8}-${slice + 7}`;
+    const isCut = await get(spanning).then(
+      (answer) => answer.isCut,
+      () => true,
+    );
+    assert.equal(isCut, true);
+    isPart(await get(spanning), slice - 8, slice + 7, content(1));
+  });
+
+  it('revalidates a stale slice by itself', async (t) => {
+    const { engine, get } = await start(t);
+    await get(`bytes=0-${slice}`);
+    await engine.clock.advance(61_000);
+    const answer = await get('bytes=0-9');
+    isPart(answer, 0, 9);
+    assert.equal(answer.header('x-cache'), 'REVALIDATED');
+    assert.equal(engine.upstream.call(2).field('if-none-match'), '"a"');
+  });
+
+  it('drops all slices when the URL is invalidated or purged', async (t) => {
+    const { engine, get, asked } = await start(t);
+    await get(`bytes=0-${2 * slice}`);
+    await engine.handle.invalidate(['http://www.demo.test/']);
+    assert.equal(engine.store.memory.count, 0);
+    await get(`bytes=0-${2 * slice}`);
+    engine.journal.purge([{ kind: 'everything' }]);
+    await get(`bytes=0-${2 * slice}`);
+    assert.equal(asked().length, 9);
+  });
+
+  it('from an origin that knows no ranges is answered from the whole', async (t) => {
+    const { engine, get } = await start(t);
+    engine.upstream.script = (call) => void call.respond({ headers: fresh, body: '0123456789' });
+    isPart(await get('bytes=2-3'), 2, 3, '0123456789');
+    assert.equal((await get('bytes=5-6')).header('x-cache'), 'HIT');
+  });
+});
