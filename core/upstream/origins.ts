@@ -12,11 +12,13 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { pickRoundRobin, type RoundRobinState, roundRobinStart } from './balance/round-robin.ts';
 import type { Dialer, Peer } from './dial.ts';
 import { upstreamFailure } from './failures.ts';
+import type { Outcome } from './health.ts';
 import { createPeerHealth, outcomeOf, type PeerHealth } from './peer-health.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 import { withoutTierFields } from './tier-fields.ts';
 import type {
   Deadline,
+  Failure,
   Origin,
   Upstream,
   UpstreamRequest,
@@ -53,7 +55,12 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
     return made;
   };
 
-  const ask = async (chosen: Choice, request: UpstreamRequest, deadline: Deadline) => {
+  const ask = async (
+    chosen: Choice,
+    { choices }: SiteState,
+    request: UpstreamRequest,
+    deadline: Deadline,
+  ) => {
     const { peer } = chosen;
     health.sent(peer.name);
     const dialled = {
@@ -62,7 +69,7 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
       headers: withoutTierFields(request.headers),
     };
     const result = await dialer.dial(peer, dialled, deadline);
-    health.done(peer.name, result.ok ? 'answered' : outcomeOf(result.failure));
+    health.done(peer.name, result.ok ? 'answered' : toldBy(result.failure, choices.length === 1));
     return result.ok ? withoutTierAnswer(result.response) : result;
   };
 
@@ -74,7 +81,7 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
       if (!first) {
         return { ok: false, failure: upstreamFailure('unavailable', 'every origin is out') };
       }
-      const result = await ask(first, request, deadline);
+      const result = await ask(first, state, request, deadline);
       if (result.ok || !result.failure.retryable || request.signal.aborted) return result;
       const second = choose(state, health, first);
       if (!second) return result;
@@ -84,7 +91,7 @@ export function createOrigins({ clock, dialer, log, metrics }: OriginsDeps): Ups
         return result;
       }
       counts.retried('origin', result.failure.kind);
-      return ask(second, request, deadline);
+      return ask(second, state, request, deadline);
     },
     close: () => dialer.close(),
   };
@@ -114,6 +121,14 @@ function createSiteState(site: UpstreamSite): SiteState {
     })
     .sort((a, b) => Number(a.isBackup) - Number(b.isBackup));
   return { choices, balance: roundRobinStart, budget: createRetryBudget() };
+}
+
+/**
+ * What a failure tells about an origin. One that takes connections and ends them without an answer is alive, if not well: where
+ * another one could be asked it goes out, but to keep everybody from an only one for what it does to some would help nobody.
+ */
+function toldBy(failure: Failure, isOnlyOne: boolean): Outcome {
+  return isOnlyOne && failure.kind === 'cut' ? 'answered' : outcomeOf(failure);
 }
 
 /** The origin whose turn it is among the usable ones but `except`; backups only while no primary is usable. */

@@ -91,6 +91,17 @@ test('tells an origin nothing that is between tiers, and believes nothing of it'
   assert.equal(answer.tierHeaders.size, 0);
 });
 
+test('an only origin that ends connections without an answer is asked by everybody all the same', async (t) => {
+  let isLost = true;
+  const { fetch, fetchInTurn, peers } = await setUp(t, [
+    (arrival) => (isLost ? lost(arrival) : fine(arrival)),
+  ]);
+  for (let i = 0; i < 5; i++) assert.equal(failureIn(await fetch()).kind, 'cut');
+  assert.equal(peers[0]?.arrivals.length, 5);
+  isLost = false;
+  assert.equal(await fetchInTurn(1), '0');
+});
+
 test('a lost GET goes to another origin, once', async (t) => {
   const { fetch, peers, metrics } = await setUp(t, [lost, lost, fine]);
   assert.equal(failureIn(await fetch()).kind, 'cut');
