@@ -22,6 +22,7 @@ import { cleanThrough } from './clean-through.ts';
 import type { Coalescer } from './coalesce.ts';
 import { type Disposition, decide, mayServeOnError, stalenessSeconds } from './decide.ts';
 import type { StoredResponse } from './entry.ts';
+import { partsKey } from './part.ts';
 import { type PeekDeps, peek } from './peek.ts';
 import type { Lookup } from './store.ts';
 
@@ -58,6 +59,7 @@ export interface WorkerExplanation {
 export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExplanation {
   const { index } = deps;
   const { lookup, memory, disk } = peek(deps, request.key, request.headers);
+  const parts = peek(deps, partsKey(request.key), request.headers);
   const recalled = deps.coalescer.recall(request.key);
   const hitForMiss = recalled
     ? { why: recalled.why, leftSeconds: rounded(recalled.leftSeconds) }
@@ -70,7 +72,10 @@ export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExpl
     cursor: index.cursor,
     decision: decisionOf(deps.nodeId, lookup, hitForMiss, request),
     hitForMiss,
-    held: [...memory.map(heldIn('memory')), ...disk.map(heldIn('disk'))],
+    held: [
+      ...[...memory, ...parts.memory].map(heldIn('memory')),
+      ...[...disk, ...parts.disk].map(heldIn('disk')),
+    ],
   };
 }
 
@@ -138,6 +143,7 @@ function factsOf(entry: StoredResponse, { headers, nowMs }: ImaginedRequest): Re
   return {
     status: entry.status,
     bodyBytes: entry.bodyBytes,
+    part: entry.part ? `${entry.part.start}-${entry.part.end}/${entry.part.totalBytes}` : null,
     vary: varyOf(entry),
     isSelected: variantKey(entry.varyFields, headers) === entry.variant,
     receivedAtMs: entry.responseTimeMs,

@@ -60,6 +60,8 @@ export type ExplainedCopy = z.output<typeof copySchema>;
 export const responseFactsSchema = z.object({
   status: z.number().int(),
   bodyBytes: z.number().int(),
+  /** Of a 206: `FIRST-LAST/SIZE`, as in Content-Range; null: the response is whole. */
+  part: text.nullable(),
   /** The Vary fields with their normalised values; null: the request had no such field. */
   vary: z.array(z.object({ field: text, value: text.nullable() })),
   /** Whether the request of the question selects this variant. */

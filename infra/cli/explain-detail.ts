@@ -80,7 +80,7 @@ function hitForMiss({ answers }: NodeExplanation): string {
 }
 
 function responseLines(response: ExplainedResponse, { style }: Styled): string[] {
-  const { status, bodyBytes, isSelected, receivedAtMs, tags, etag, lastModified } = response;
+  const { status, bodyBytes, part, isSelected, receivedAtMs, tags, etag, lastModified } = response;
   const rows: Row[] = [
     ['variant', varyText(response)],
     ['fresh', freshnessText(response)],
@@ -91,7 +91,8 @@ function responseLines(response: ExplainedResponse, { style }: Styled): string[]
     ...formatCopies(response).map((line, i): Row => [i === 0 ? 'held in' : '', line]),
   ];
   const selected = isSelected ? '' : ', for other requests';
-  const title = `${status}, ${formatBytes(bodyBytes)}, received ${timeText(receivedAtMs)}${selected}`;
+  const bytes = part === null ? '' : ` (bytes ${part})`;
+  const title = `${status}, ${formatBytes(bodyBytes)}${bytes}, received ${timeText(receivedAtMs)}${selected}`;
   return [style('bold', title), ...indent(formatRows(rows))];
 }
 

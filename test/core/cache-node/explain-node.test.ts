@@ -21,6 +21,7 @@ const cursor = { identity: 'journal-a', seq: 3, hash: 'h' };
 const held = (tier: 'memory' | 'disk', changes: Partial<HeldCopy['facts']> = {}): HeldCopy => ({
   facts: {
     status: 200,
+    part: null,
     bodyBytes: 4,
     vary: [],
     isSelected: true,

@@ -198,6 +198,25 @@ describe('what purges say of a copy', () => {
   });
 });
 
+describe('parts', () => {
+  test('are shown beside the whole, with the bytes that they hold; a GET needs more than them', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) =>
+      void call.respond({
+        status: 206,
+        headers: ['Cache-Control', 'max-age=60', 'Content-Range', 'bytes 2-4/10'],
+        body: '234',
+      });
+    await engine.fetch('/', { headers: ['Range', 'bytes=2-4'] });
+    const { decision, held } = ask(engine);
+    assert.equal(decision.kind, 'miss');
+    assert.deepEqual(
+      held.map(({ facts }) => [facts.status, facts.bodyBytes, facts.part]),
+      [[206, 3, '2-4/10']],
+    );
+  });
+});
+
 describe('nothing is touched', () => {
   test('labels stay, nothing is promoted or dropped, nobody is asked', async () => {
     const engine = await holding(['Cache-Control', 'max-age=60', 'Surrogate-Key', 'a'], {

@@ -48,6 +48,7 @@ const copy = {
 
 const response = (changes: Partial<ExplainedResponse> = {}): ExplainedResponse => ({
   status: 200,
+  part: null,
   bodyBytes: 2048,
   vary: [{ field: 'accept-language', value: 'de' }],
   isSelected: true,
