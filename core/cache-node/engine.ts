@@ -12,7 +12,8 @@ import type { FlightDeps } from '../cache/flight.ts';
 import type { HandleDeps } from '../cache/handle.ts';
 import type { KeySpace } from '../cache/key.ts';
 import { createMemoryTier } from '../cache/memory-tier.ts';
-import { type ObtainDeps, obtain } from '../cache/obtain.ts';
+import type { ObtainDeps } from '../cache/obtain.ts';
+import { obtainForPeer } from '../cache/obtain-range.ts';
 import { keyOfPart } from '../cache/part.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
@@ -76,7 +77,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   const mesh = createMesh(
     {
       revive: (request) => revive(deps.keySpace(), clock, request),
-      obtain: (request) => obtain(obtainDeps, request, { mayAskPeers: false }),
+      obtain: (request) => obtainForPeer(obtainDeps, request),
       onInvalidate: invalidateHere,
     },
     { self: start.index, count: start.count },

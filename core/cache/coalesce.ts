@@ -15,7 +15,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { cleanThrough } from './clean-through.ts';
 import { abortedFailure, type CacheRequest, type NotStored, reasonsOfRequest } from './exchange.ts';
 import type { Flight, FlightHead } from './flight.ts';
-import { baseKey, isLooseParts, rangeOf } from './part.ts';
+import { baseKey, forWhole, isLooseParts, rangeOf } from './part.ts';
 import { createRefreshGate, type RefreshGate } from './refresh-gate.ts';
 
 export interface Joined {
@@ -40,6 +40,8 @@ export interface JoinOptions {
 export interface Coalescer {
   /** Joins the flight of the request's key or starts one. Undefined: too many wait already. */
   join(request: CacheRequest, options: JoinOptions): Promise<Joined | undefined>;
+  /** Whether a flight of the whole representation is under way that the request could join. */
+  isWholeUnderWay(request: CacheRequest): boolean;
   /** Why the key's response was not storable a moment ago; undefined: nothing is known. */
   hitForMiss(key: string): NotStored | undefined;
   /** The same with how long it will be remembered, in seconds; it does not count as a use. */
@@ -82,7 +84,10 @@ export function createCoalescer(
   const remember = (request: CacheRequest, head: FlightHead) => {
     if (head.kind !== 'streaming') return;
     const { text } = request.key;
-    if (head.entry.varyFields.length > 0) varyHints.set(text, head.entry.varyFields);
+    if (head.entry.varyFields.length > 0) {
+      varyHints.set(text, head.entry.varyFields);
+      varyHints.set(baseKey(text), head.entry.varyFields);
+    }
     if (head.notStored === null) {
       misses.delete(text);
       return;
@@ -107,7 +112,8 @@ export function createCoalescer(
       if (listedAs === undefined || flights.get(listedAs) !== flight) return;
       // Now it is known which requests it is for: those who come from here on look under this name.
       flights.delete(listedAs);
-      listedAs = flightName(request, varyHints.get(request.key.text));
+      const carries = isWholeInstead(request, head) ? forWhole(request) : request;
+      listedAs = flightName(carries, varyHints.get(request.key.text));
       if (!flights.has(listedAs)) flights.set(listedAs, flight);
     });
     return flight;
@@ -142,6 +148,10 @@ export function createCoalescer(
         if (isOfNoUse && flights.get(name) === known) flights.delete(name);
       }
       return board(launch(request, undefined, start), false, signal);
+    },
+    isWholeUnderWay(request) {
+      const whole = forWhole(request);
+      return flights.has(flightName(whole, varyHints.get(whole.key.text)));
     },
     hitForMiss(key) {
       const known = misses.get(key);
@@ -220,6 +230,11 @@ function flightName(request: CacheRequest, varyFields: readonly string[] | undef
   if (request.unreached) name += `\nposition:${formatPosition(request.unreached)}`;
   if (varyFields) name += `\n${variantKey(varyFields, request.headers)}`;
   return name;
+}
+
+/** A part was asked for, and the whole is what comes. */
+function isWholeInstead({ part }: CacheRequest, head: FlightHead): boolean {
+  return part !== undefined && head.kind !== 'failed' && head.entry.part === undefined;
 }
 
 /** The range, and the condition under which the client wants it instead of the whole. */

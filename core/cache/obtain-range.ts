@@ -7,7 +7,7 @@ import { type WantedRange, wantedRanges } from '../http/partial.ts';
 import { DEFAULT_MAX_RANGES } from '../http/range.ts';
 import type { CacheRequest } from './exchange.ts';
 import { type Answer, type ObtainDeps, type ObtainOptions, obtain } from './obtain.ts';
-import { forPart, partRequest } from './part.ts';
+import { forPart, forWhole, partRequest } from './part.ts';
 import { obtainSliced } from './slices.ts';
 
 /** Answers a request of a client or of a tier, range or not. Synchronous when nothing has to be fetched. */
@@ -24,6 +24,8 @@ export function obtainRange(
     const lookup = deps.store.find(request.key.text, request.headers);
     const isUsable = lookup.stored !== undefined && lookup.cleanliness.kind !== 'hard';
     if (isUsable) return obtain(deps, request, { ...options, lookup });
+    // The whole is on its way already, be it because the upstream knows no ranges: it is fetched once.
+    if (deps.coalescer.isWholeUnderWay(request)) return obtain(deps, request, options);
   }
   const { sliceBytes } = request.key.site.cache;
   if (sliceBytes !== undefined) return obtainSliced(deps, request, ranges, sliceBytes, options);
@@ -38,4 +40,10 @@ function rangesOf({ method, headers }: CacheRequest): WantedRange[] | undefined 
   const field = method === 'GET' ? combined(headers, 'range') : undefined;
   const ranges = field === undefined ? undefined : wantedRanges(field);
   return ranges && ranges.length <= DEFAULT_MAX_RANGES ? ranges : undefined;
+}
+
+/** Answers a request of another worker, which has looked for a stored whole itself, but knows nothing of the flights here. */
+export function obtainForPeer(deps: ObtainDeps, request: CacheRequest): Answer | Promise<Answer> {
+  const joinsWhole = request.part !== undefined && deps.coalescer.isWholeUnderWay(request);
+  return obtain(deps, joinsWhole ? forWhole(request) : request, { mayAskPeers: false });
 }

@@ -56,6 +56,12 @@ export function forPart(request: CacheRequest, part: PartRequest): CacheRequest 
   return { ...request, key: keyOfPart(request.key, part), part };
 }
 
+/** The same request for the whole. */
+export function forWhole(request: CacheRequest): CacheRequest {
+  const { key } = request;
+  return { ...request, key: { ...key, text: baseKey(key.text) }, part: undefined };
+}
+
 /** The key of all loose parts of a URL. */
 export function partsKey(keyText: string): string {
   return `${baseKey(keyText)} ${PARTS}`;

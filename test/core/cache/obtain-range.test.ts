@@ -214,6 +214,28 @@ describe('what an upstream says about a range', () => {
     assert.deepEqual(said(await get()), [200, 'HIT', '0123456789', undefined]);
   });
 
+  it('a whole that is on its way serves ranges too, be it in answer to a range or not', async (t) => {
+    for (const first of [undefined, 'bytes=8-9']) {
+      const { engine, get, upstream } = await start(t);
+      upstream.script = undefined;
+      const waiting = [get(first)];
+      await until(() => upstream.calls.length === 1);
+      const body = upstream.call(0).respond({ headers: fresh, lengthBytes: 10 });
+      body.push('01234');
+      await until(() => engine.coalescer.flights === 1);
+      waiting.push(get('bytes=6-7'), get('bytes=2-'));
+      while ((await engine.counter('breakwater_cache_collapsed_requests_total')) < 2) await turn();
+      body.push('56789');
+      body.end();
+      const answers = await Promise.all(waiting);
+      assert.deepEqual(
+        answers.map((answer) => answer.body.toString()),
+        [first === undefined ? '0123456789' : '89', '67', '23456789'],
+      );
+      assert.equal(upstream.calls.length, 1);
+    }
+  });
+
   it('a 416 passes and is not stored', async (t) => {
     const { get, asked } = await start(t);
     for (const _ of [1, 2]) {
@@ -254,5 +276,9 @@ describe('what an upstream says about a range', () => {
 });
 
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+  while (!isSo()) await turn();
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
