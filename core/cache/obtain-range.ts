@@ -19,14 +19,8 @@ export function obtainRange(
   const ranges = rangesOf(request);
   if (!ranges) return obtain(deps, request, options);
   deps.purges.sync();
-  // What this node cannot judge, or has found unreadable, is not even looked at.
-  if (!request.unreached && !options.distrustsStore) {
-    const lookup = deps.store.find(request.key.text, request.headers);
-    const isUsable = lookup.stored !== undefined && lookup.cleanliness.kind !== 'hard';
-    if (isUsable) return obtain(deps, request, { ...options, lookup });
-    // The whole is on its way already, be it because the upstream knows no ranges: it is fetched once.
-    if (deps.coalescer.isWholeUnderWay(request)) return obtain(deps, request, options);
-  }
+  const whole = fromWhole(deps, request, options);
+  if (whole) return whole;
   const { sliceBytes } = request.key.site.cache;
   if (sliceBytes !== undefined) return obtainSliced(deps, request, ranges, sliceBytes, options);
   const [only, second] = ranges;
@@ -42,8 +36,25 @@ function rangesOf({ method, headers }: CacheRequest): WantedRange[] | undefined 
   return ranges && ranges.length <= DEFAULT_MAX_RANGES ? ranges : undefined;
 }
 
-/** Answers a request of another worker, which has looked for a stored whole itself, but knows nothing of the flights here. */
+/** Answers a request of another worker. What it asks for in part may be here whole, or on its way. */
 export function obtainForPeer(deps: ObtainDeps, request: CacheRequest): Answer | Promise<Answer> {
-  const joinsWhole = request.part !== undefined && deps.coalescer.isWholeUnderWay(request);
-  return obtain(deps, joinsWhole ? forWhole(request) : request, { mayAskPeers: false });
+  const options = { mayAskPeers: false };
+  if (!request.part) return obtain(deps, request, options);
+  deps.purges.sync();
+  return fromWhole(deps, forWhole(request), options) ?? obtain(deps, request, options);
+}
+
+/** From the whole, where it is stored or on its way; undefined: there is none that could be used. */
+function fromWhole(
+  deps: ObtainDeps,
+  request: CacheRequest,
+  options: ObtainOptions,
+): Answer | Promise<Answer> | undefined {
+  // What this node cannot judge, or has found unreadable, is not even looked at.
+  if (request.unreached || options.distrustsStore) return undefined;
+  const lookup = deps.store.find(request.key.text, request.headers);
+  const isUsable = lookup.stored !== undefined && lookup.cleanliness.kind !== 'hard';
+  if (isUsable) return obtain(deps, request, { ...options, lookup });
+  // Be it because the upstream knows no ranges: it is fetched once.
+  return deps.coalescer.isWholeUnderWay(request) ? obtain(deps, request, options) : undefined;
 }
