@@ -7,6 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { combined } from '../http/headers.ts';
+import { variantMatch } from '../http/select-variant.ts';
 import { variantKey } from '../http/vary.ts';
 import { formatPosition, type Position } from '../purge/command.ts';
 import type { PurgeIndex } from '../purge/index.ts';
@@ -202,7 +203,7 @@ function stays(
   if (head.kind === 'failed') return head.failure.kind === 'aborted' ? 'aborted' : 'joined';
   if (head.kind === 'streaming' && !head.shareable) return 'unshareable';
   const { entry } = head;
-  if (variantKey(entry.varyFields, request.headers) !== entry.variant) return 'other-variant';
+  if (variantMatch(entry, request.headers) === 'none') return 'other-variant';
   if (!request.unreached && wasPurged(head, cursor, index)) return 'purged';
   return head.kind === 'ready' || flight.hasBeginning() ? 'joined' : 'too-late';
 }

@@ -14,11 +14,11 @@ import {
   type WantedRange,
   withPart,
 } from '../http/partial.ts';
+import { selectVariant } from '../http/select-variant.ts';
 import type { BodySink, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
-import { selectVariant } from './memory-tier.ts';
 import { isLooseParts, partsKey } from './part.ts';
 import type { Store } from './store.ts';
 

@@ -7,7 +7,7 @@ import { noDirectives, requestCacheControl } from '../http/cache-control.ts';
 import { type CacheStatusMember, formatCacheStatus } from '../http/cache-status.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
 import type { RawHeaders } from '../http/headers.ts';
-import { variantKey } from '../http/vary.ts';
+import { variantMatch } from '../http/select-variant.ts';
 import type { Position } from '../purge/command.ts';
 import type {
   Decision,
@@ -145,7 +145,7 @@ function factsOf(entry: StoredResponse, { headers, nowMs }: ImaginedRequest): Re
     bodyBytes: entry.bodyBytes,
     part: entry.part ? `${entry.part.start}-${entry.part.end}/${entry.part.totalBytes}` : null,
     vary: varyOf(entry),
-    isSelected: variantKey(entry.varyFields, headers) === entry.variant,
+    isSelected: variantMatch(entry, headers) !== 'none',
     receivedAtMs: entry.responseTimeMs,
     age: {
       seconds: rounded(ageSeconds),

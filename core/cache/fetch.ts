@@ -5,6 +5,7 @@
  */
 import { validatorsOf } from '../http/conditional.ts';
 import { combined, type RawHeaders, withoutFields } from '../http/headers.ts';
+import { selectVariant } from '../http/select-variant.ts';
 import { formatPosition, type Position, tierHeaders } from '../purge/command.ts';
 import type {
   Upstream,
@@ -15,7 +16,6 @@ import type {
 import { type Continuation, continued, findContinuation } from './continue-part.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
-import { selectVariant } from './memory-tier.ts';
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
 import { confirmed, mayConfirm, received, reportOf } from './receive.ts';
 import type { Store } from './store.ts';

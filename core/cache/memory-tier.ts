@@ -4,12 +4,12 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { RawHeaders } from '../http/headers.ts';
-import { variantKey } from '../http/vary.ts';
+import { selectVariant } from '../http/select-variant.ts';
 import type { StoredResponse } from './entry.ts';
 import { baseKey, replaces } from './part.ts';
 
 export interface MemoryTier {
-  /** The newest response whose variant the request selects; `varies` when the URL is known but no variant fits. */
+  /** The response that the request selects; `varies` when the URL is known but no variant fits. */
   find(
     key: string,
     requestHeaders: RawHeaders,
@@ -96,23 +96,6 @@ export function createMemoryTier(options: {
       return lru.size;
     },
   };
-}
-
-/** RFC 9111 §4.1: of the variants that the request selects, the most recent one. */
-export function selectVariant(
-  variants: readonly StoredResponse[],
-  requestHeaders: RawHeaders,
-  accepts?: Accepts,
-): StoredResponse | undefined {
-  let best: StoredResponse | undefined;
-  for (const entry of variants) {
-    if (accepts && !accepts(entry)) continue;
-    const selects =
-      entry.varyFields.length === 0 ||
-      variantKey(entry.varyFields, requestHeaders) === entry.variant;
-    if (selects && (!best || entry.responseTimeMs > best.responseTimeMs)) best = entry;
-  }
-  return best;
 }
 
 /** Which keys of parts are in the tier, by the key of their URL; URLs without parts cost nothing. */

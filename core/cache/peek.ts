@@ -3,11 +3,12 @@
  * label is lifted. For `explain`; the lookup is the one that `Store.find` would come to.
  */
 import type { RawHeaders } from '../http/headers.ts';
+import { selectVariant } from '../http/select-variant.ts';
 import type { PurgeIndex } from '../purge/index.ts';
 import { cleanThrough } from './clean-through.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
-import { type MemoryTier, selectVariant } from './memory-tier.ts';
+import type { MemoryTier } from './memory-tier.ts';
 import type { Lookup } from './store.ts';
 
 export interface Peeked {

@@ -6,13 +6,14 @@
  * Invariant: a fault of the disk tier is a counted miss, never a wrong answer.
  */
 import type { RawHeaders } from '../http/headers.ts';
+import { selectVariant } from '../http/select-variant.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { type BodyReader, readBuffer, readChunks } from './body-reader.ts';
 import type { Cleanliness } from './clean-through.ts';
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
-import { type Accepts, type MemoryTier, selectVariant } from './memory-tier.ts';
+import type { Accepts, MemoryTier } from './memory-tier.ts';
 import type { PurgeState } from './purge-state.ts';
 
 export interface Lookup {

@@ -45,6 +45,15 @@ export function canonicalAcceptEncoding(requestHeaders: RawHeaders): string | un
   return value === undefined ? undefined : canonicalCodings(value);
 }
 
+/**
+ * The language that the request likes best: the one range of Accept-Language with the highest weight
+ * (RFC 9110 §12.5.4), in lower case. Undefined when there is none, or several, or it is any (`*`).
+ */
+export function preferredLanguage(requestHeaders: RawHeaders): string | undefined {
+  const value = combined(requestHeaders, 'accept-language');
+  return value === undefined ? undefined : bestLanguage(value) || undefined;
+}
+
 /** The codings that are asked for upstream. `deflate` is left out: clients read it in two ways. */
 export const supportedCodings: readonly string[] = ['br', 'gzip', 'zstd'];
 
@@ -102,6 +111,21 @@ function computeLanguages(value: string): string {
     .join(',');
 }
 
+/** The range with the highest weight above zero, or '' when it is not one. */
+function computeBestLanguage(value: string): string {
+  let best = '';
+  let highest = 0;
+  for (const { token, weight } of splitList(value).map(weighted)) {
+    if (weight > highest) {
+      best = token;
+      highest = weight;
+    } else if (weight === highest && token !== best) {
+      best = '';
+    }
+  }
+  return best === '*' ? '' : best;
+}
+
 /** A list member with its weight (RFC 9110 §12.4.2); a weight that is none counts as 1. */
 function weighted(member: string): { token: string; weight: number } {
   const semicolon = member.indexOf(';');
@@ -125,6 +149,7 @@ export function parseWeight(text: string): number | undefined {
 
 const canonicalCodings = memoised(computeCanonicalCodings);
 const languages = memoised(computeLanguages);
+const bestLanguage = memoised(computeBestLanguage);
 
 /**
  * The same function with its recent answers remembered: clients send a handful of different values,

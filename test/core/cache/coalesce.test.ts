@@ -172,6 +172,22 @@ describe('variants (RFC 9111 §4.1)', () => {
     assert.deepEqual(bodies(await en), new Set(['answer 2']));
   });
 
+  it('in the language that a request likes best is shared with it, waiting or not', async () => {
+    const engine = createTestEngine();
+    const likes = (value: string) => engine.fetch('/', { headers: ['Accept-Language', value] });
+    const all = [likes('en;q=0.5, de'), likes('fr;q=0.5, de;q=1.0'), likes('fr')];
+    await settle();
+    const headers = [...vary, 'Content-Language', 'de'];
+    respondToAll(engine, 0, { headers });
+    await settle();
+    assert.equal(engine.upstream.calls.length, 2);
+    respondToAll(engine, 1, { headers: [...vary, 'Content-Language', 'fr'] });
+    const got = (await Promise.all(all)).map(({ body }) => body);
+    assert.deepEqual(got, ['answer 1', 'answer 1', 'answer 2']);
+    const later = await likes('it;q=0.1, de');
+    assert.deepEqual([later.answer.kind, later.body], ['stored', 'answer 1']);
+  });
+
   it('is joined by its own kind also when it became known after the flight had begun', async () => {
     const engine = createTestEngine();
     const first = engine.fetch('/', german);

@@ -145,6 +145,16 @@ describe('variants and tiers', () => {
     assert.equal(ask(engine, ['Accept-Language', 'de:x']).held[0]?.facts.isSelected, true);
   });
 
+  test('a response in the language that the request likes best is selected', async () => {
+    const engine = await holding(
+      ['Cache-Control', 'max-age=60', 'Vary', 'Accept-Language', 'Content-Language', 'de'],
+      { requestHeaders: ['Accept-Language', 'en;q=0.5, de'] },
+    );
+    const { decision, held } = ask(engine, ['Accept-Language', 'fr;q=0.5, de']);
+    assert.equal(decision.kind, 'hit');
+    assert.equal(held[0]?.facts.isSelected, true);
+  });
+
   test('memory and disk are told apart, and hold the same', async () => {
     const engine = await holding(['Cache-Control', 'max-age=60'], { disk: true });
     const { held } = ask(engine);

@@ -1,7 +1,7 @@
 /** Rules of core/cache/memory-tier.ts. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createMemoryTier, selectVariant } from '../../../core/cache/memory-tier.ts';
+import { createMemoryTier } from '../../../core/cache/memory-tier.ts';
 import { variantKey } from '../../../core/http/vary.ts';
 import { responseWith } from '../../support/responses.ts';
 
@@ -23,14 +23,6 @@ describe('a lookup', () => {
     assert.equal(tier.find(de.key, german).found, de);
     assert.deepEqual(tier.find(de.key, english), { varies: true });
     assert.deepEqual(tier.find('http://www.demo.test/other', german), { varies: false });
-  });
-
-  it('gives the newest of several that fit (RFC 9111 §4.1)', () => {
-    const old = responseWith({ responseTimeMs: 1 });
-    const newer = variantFor(german, 2);
-    assert.equal(selectVariant([old, newer], german), newer);
-    assert.equal(selectVariant([newer, old], german), newer);
-    assert.equal(selectVariant([old, newer], english), old);
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { initOf } from '../../../core/cache/entry.ts';
 import { createMemoryTier } from '../../../core/cache/memory-tier.ts';
 import { createStore } from '../../../core/cache/store.ts';
+import { variantKey } from '../../../core/http/vary.ts';
 import { createMetrics } from '../../../core/runtime/metrics.ts';
 import { counterOf } from '../../support/engine.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -68,6 +69,19 @@ describe('a lookup', () => {
     opened.disk.rows.clear();
     assert.equal(bodyOf(opened, opened.find()), 'small');
     assert.deepEqual([await opened.lookups('disk'), await opened.lookups('memory')], [1, 1]);
+  });
+
+  it('takes from disk what is in the language that the request likes best (RFC 9111 §4.1)', () => {
+    const opened = open();
+    const asked = ['Accept-Language', 'en;q=0.5, de'];
+    opened.putOnDisk(1, 'Guten Tag', {
+      varyFields: ['accept-language'],
+      variant: variantKey(['accept-language'], asked),
+      headers: ['Vary', 'Accept-Language', 'Content-Language', 'de'],
+    });
+    assert.equal(bodyOf(opened, opened.find(['Accept-Language', 'fr;q=0.5, de'])), 'Guten Tag');
+    const { stored, missReason } = opened.find(['Accept-Language', 'fr']);
+    assert.deepEqual([stored, missReason], [undefined, 'vary-miss']);
   });
 
   it('leaves a large one on disk', () => {
