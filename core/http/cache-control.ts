@@ -148,15 +148,26 @@ export const flagDirectives: ReadonlyMap<
   ['immutable', 'immutable'],
 ]);
 
-/** Adds the names of a qualified no-cache or private; an empty list means the whole response. */
+/**
+ * Adds the names of a qualified no-cache or private. A list that is empty, or holds anything that is
+ * no field name, means the whole response: what was to be protected cannot be told.
+ */
 export function mergeFieldNames(
   existing: true | readonly string[] | undefined,
   namesText: string | undefined,
 ): true | readonly string[] {
   if (existing === true || namesText === undefined) return true;
   const names = splitList(namesText).map((name) => name.toLowerCase());
-  if (names.length === 0) return true;
+  if (names.length === 0 || !names.every(isFieldName)) return true;
   return existing === undefined ? names : [...new Set([...existing, ...names])];
+}
+
+/**
+ * RFC 9110 §5.1, but for the apostrophe, which is in no field's name: who writes one here takes it for
+ * a quotation mark.
+ */
+function isFieldName(lowerName: string): boolean {
+  return /^[!#$%&*+.^_`|~0-9a-z-]+$/.test(lowerName);
 }
 
 function applyDirective(result: MutableCacheControl, member: string): void {

@@ -10,6 +10,7 @@ import { type DeltaSeconds, MAX_DELTA_SECONDS, parseDeltaSeconds } from './cache
 import { parseHttpDate } from './date.ts';
 import { combined, first, type RawHeaders, trimWhitespace } from './headers.ts';
 import { isClientProvokable, isHeuristicallyCacheable } from './status.ts';
+import { tagFieldNames } from './tags.ts';
 import { type EffectiveCacheControl, effectiveCacheControl } from './targeted.ts';
 
 /** What the lifetime is made of. */
@@ -208,5 +209,8 @@ export const indispensable: ReadonlySet<string> = new Set([
   'date',
   'expires',
   'location',
+  'surrogate-control',
   'vary',
+  // The next tier finds what a purge names by these.
+  ...tagFieldNames,
 ]);

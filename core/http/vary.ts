@@ -10,19 +10,33 @@
  */
 import { combined, headerValues, type RawHeaders, splitList, trimWhitespace } from './headers.ts';
 
-/** Lower-case names, sorted, each once; '*' when any member is '*'. */
+/**
+ * Lower-case names, sorted, each once; '*' when any member is '*', or a field that is another one for
+ * each client: no later request can be shown to match.
+ */
 export function varyFields(responseHeaders: RawHeaders): string[] | '*' {
   const values = headerValues(responseHeaders, 'vary');
   if (values.length === 0) return [];
   const names = new Set<string>();
   for (const value of values) {
     for (const member of splitList(value)) {
-      if (member === '*') return '*';
-      names.add(member.toLowerCase());
+      const name = member.toLowerCase();
+      if (name === '*' || writtenForEachClient.has(name)) return '*';
+      names.add(name);
     }
   }
   return [...names].sort();
 }
+
+/**
+ * What the origin sees in these does not stand in the request as it came: a tier writes them from the
+ * client's address, or makes them up. The scheme and the host that X-Forwarded-* tell are in the key.
+ */
+const writtenForEachClient: ReadonlySet<string> = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-request-id',
+]);
 
 /** The secondary key of a request for these fields (lower case, in the order of `varyFields`). */
 export function variantKey(fields: readonly string[], requestHeaders: RawHeaders): string {

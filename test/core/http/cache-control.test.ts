@@ -27,12 +27,23 @@ describe('numbers', () => {
     ['takes a quoted number (§5.2)', ['max-age="60"'], { maxAge: 60 }],
     ['takes leading zeros', ['max-age=0060'], { maxAge: 60 }],
     ['clamps at 2^31 (§1.2.2)', ['max-age=99999999999999999999'], { maxAge: 2 ** 31 }],
+    ['clamps 2^63', ['max-age=9223372036854775808'], { maxAge: 2 ** 31 }],
+    ['clamps 99999999999999', ['max-age=99999999999999'], { maxAge: 2 ** 31 }],
+    ['clamps 2^31 + 1', ['max-age=2147483649'], { maxAge: 2 ** 31 }],
+    ['keeps 2^31', ['max-age=2147483648'], { maxAge: 2 ** 31 }],
     ['keeps 2^31 - 1', ['max-age=2147483647'], { maxAge: 2 ** 31 - 1 }],
+    ['takes a quoted number with escapes', ['max-age="\\6\\0"'], { maxAge: 60 }],
     ['is invalid when negative', ['max-age=-1'], { maxAge: 'invalid' }],
     ['is invalid when signed', ['max-age=+60'], { maxAge: 'invalid' }],
     ['is invalid with a fraction', ['max-age=60.0'], { maxAge: 'invalid' }],
     ['is invalid with letters before', ['max-age=a60'], { maxAge: 'invalid' }],
     ['is invalid with letters after', ['max-age=60s'], { maxAge: 'invalid' }],
+    ['is invalid with letters after, shorter', ['max-age=100a'], { maxAge: 'invalid' }],
+    ['is invalid with a fraction that is one', ['max-age=1.5'], { maxAge: 'invalid' }],
+    ['is invalid with a quote at one end', ['max-age="60'], { maxAge: 'invalid' }],
+    ['is invalid with empty single quotes', ["max-age=''"], { maxAge: 'invalid' }],
+    ['is invalid in other digits', ['max-age=\u0661\u0662'], { maxAge: 'invalid' }],
+    ['is invalid with an exponent', ['max-age=1e3'], { maxAge: 'invalid' }],
     ['is invalid when empty', ['max-age='], { maxAge: 'invalid' }],
     ['is invalid when quoted and empty', ['max-age=""'], { maxAge: 'invalid' }],
     ['is invalid without a value', ['max-age'], { maxAge: 'invalid' }],
@@ -89,6 +100,13 @@ describe('flags and field lists', () => {
     ['lets the whole win over fields', ['no-cache="a", no-cache'], { noCache: true }],
     ['lets the whole win, other order', ['private, private="a"'], { private: true }],
     ['takes an empty list for the whole', ['no-cache=""'], { noCache: true }],
+    ['takes single quotes for the whole', ["no-cache='a'"], { noCache: true }],
+    ['takes single quotes with a comma for the whole', ["private='a, b'"], { private: true }],
+    ['takes an open quote for the whole', ['private="a'], { private: true }],
+    ['takes what are no field names for the whole', ['no-cache="a b"'], { noCache: true }],
+    ['takes an empty value for the whole', ['private='], { private: true }],
+    ['takes a list with whitespace before it for the whole', ['private= "a"'], { private: true }],
+    ['drops empty names from a list', ['no-cache=" , a,"'], { noCache: ['a'] }],
   ]);
 });
 
@@ -100,11 +118,24 @@ describe('what must not count', () => {
       { maxAge: 1 },
     ],
     ['one with escaped quotes inside', ['ext="a\\", no-store, b=\\"", max-age=1'], { maxAge: 1 }],
+    [
+      'a number inside a quoted string',
+      ['ext="max-age=3600", x="s-maxage=1"', 'max-age=1'],
+      { maxAge: 1 },
+    ],
+    ['one inside a quoted string alone', ['ext="max-age=3600"'], {}],
+    ['one inside an unknown value', ['ext=max-age=3600, ext2=no-store'], {}],
     ['an unknown directive', ['foo, bar=1, x-no-store'], {}],
     ['a longer name', ['max-age2=60, no-stores'], {}],
     ['an empty field', ['', ' , ,'], {}],
     ['a semicolon as separator', ['max-age=60; no-store'], { maxAge: 'invalid' }],
   ]);
+
+  it('takes single quotes for no quotes: what they enclose counts', () => {
+    assert.equal(parseCacheControl(["ext='a, no-store'"]).noStore, false, "it is `no-store'`");
+    assert.equal(parseCacheControl(["ext='a, no-store, b'"]).noStore, true);
+    assert.equal(parseCacheControl(["ext='max-age=3600', max-age=1"]).maxAge, 1);
+  });
 
   it('does not let an open quote hide a restriction', () => {
     assert.equal(parseCacheControl(['ext="a, no-store']).noStore, true);

@@ -39,6 +39,51 @@ const lifetimes: [string, string[], Pick<Freshness, 'lifetimeSeconds' | 'source'
     { lifetimeSeconds: 5, source: 'max-age' },
   ],
   [
+    'max-age beside an Expires in the past',
+    ['Cache-Control', 'max-age=5', ...date, 'Expires', at(-60)],
+    { lifetimeSeconds: 5, source: 'max-age' },
+  ],
+  [
+    's-maxage before Expires',
+    ['Cache-Control', 's-maxage=5', 'Expires', at(60)],
+    { lifetimeSeconds: 5, source: 's-maxage' },
+  ],
+  [
+    'the first valid of a repeated directive, over lines and cases',
+    ['Cache-Control', 'max-age=x, MAX-AGE=5', 'cache-control', 'max-age=60'],
+    { lifetimeSeconds: 5, source: 'max-age' },
+  ],
+  [
+    'a huge number of seconds is 2^31',
+    ['Cache-Control', 'max-age=99999999999999'],
+    { lifetimeSeconds: 2 ** 31, source: 'max-age' },
+  ],
+  [
+    'max-age inside a quoted string is none',
+    [...date, 'Cache-Control', 'ext="max-age=3600"'],
+    { lifetimeSeconds: 0, source: 'none' },
+  ],
+  [
+    'Expires in the form of RFC 850, and Date in that of asctime',
+    ['Date', 'Sat Nov 21 12:00:00 2026', 'Expires', 'Saturday, 21-Nov-26 12:01:00 GMT'],
+    { lifetimeSeconds: 60, source: 'expires' },
+  ],
+  [
+    'Expires in another zone is stale',
+    [...date, 'Expires', at(60).replace('GMT', 'UTC')],
+    { lifetimeSeconds: 0, source: 'expires' },
+  ],
+  [
+    'Expires in another case',
+    [...date, 'Expires', at(60).toLowerCase()],
+    { lifetimeSeconds: 60, source: 'expires' },
+  ],
+  [
+    'two Dates are none: Expires minus the receipt',
+    ['Date', at(-60), 'Date', at(-60), 'Expires', at(60)],
+    { lifetimeSeconds: 60, source: 'expires' },
+  ],
+  [
     'an invalid max-age is stale, whatever Expires says',
     ['Cache-Control', 'max-age=x', 'Expires', at(60)],
     { lifetimeSeconds: 0, source: 'max-age' },
@@ -271,6 +316,10 @@ describe('no-cache, private fields, immutable', () => {
   it('takes no-cache for the whole when it names a field that cannot be left out', () => {
     assert.equal(judge(['Cache-Control', 'no-cache="Content-Encoding"']).noCache, true);
     assert.equal(judge(['Cache-Control', 'no-cache="Vary, x"']).noCache, true);
+    assert.equal(judge(['Cache-Control', 'no-cache=date']).noCache, true);
+    for (const name of ['Surrogate-Key', 'Cache-Tag', 'Cache-Groups', 'Surrogate-Control']) {
+      assert.equal(judge(['Cache-Control', `no-cache="${name}"`]).noCache, true, name);
+    }
   });
 
   it('tells immutable (RFC 8246)', () => {

@@ -36,6 +36,7 @@ function judge(exchange: Exchange): NoStoreReason | 'stored' {
 }
 
 const fresh = ['Cache-Control', 'max-age=60'];
+const noUse = 'no-freshness-nor-validator';
 const authorized = ['Authorization', 'Basic eA=='];
 const cookie = ['Set-Cookie', 'a=b'];
 const control = (value: string) => ['Cache-Control', value];
@@ -125,6 +126,30 @@ describe('directives', () => {
       'stored',
     ],
     [
+      'must-understand over no-store, unknown status',
+      { status: 299, response: control('no-store, must-understand, max-age=60') },
+      'must-understand-unknown-status',
+    ],
+    [
+      'must-understand, known status',
+      { status: 404, response: control('must-understand, max-age=60') },
+      'stored',
+    ],
+    ['public without freshness or validator', { response: control('public') }, noUse],
+    [
+      'public with a validator',
+      { response: [...control('public'), 'Last-Modified', 'Thu, 01 Jan 1970 00:00:00 GMT'] },
+      'stored',
+    ],
+    ['no-cache for a field, as a token', { response: control('no-cache=a, max-age=60') }, 'stored'],
+    ['no-cache in single quotes', { response: control("no-cache='a', max-age=60") }, noUse],
+    ['private in single quotes', { response: control("private='a', max-age=60") }, 'private'],
+    [
+      'private for a tag, without which a purge would miss the copy',
+      { response: control('private="surrogate-key", max-age=60') },
+      'private',
+    ],
+    [
       'must-understand, unknown status',
       { status: 299, response: control('must-understand, max-age=60') },
       'must-understand-unknown-status',
@@ -182,6 +207,11 @@ describe('Set-Cookie, as the site says', () => {
 describe('what is useless', () => {
   hold([
     ['Vary: * (§4.1)', { response: [...fresh, 'Vary', 'Accept', 'Vary', 'x, *'] }, 'vary-star'],
+    [
+      'Vary by what is another one for each client',
+      { response: [...fresh, 'Vary', 'X-Forwarded-For'] },
+      'vary-star',
+    ],
     ['nothing said', { response: [] }, 'no-freshness-nor-validator'],
     [
       'max-age=0 without validator',
@@ -200,6 +230,11 @@ describe('what is useless', () => {
       'stored',
     ],
     ['too old on arrival', { response: [...fresh, 'Age', '60'] }, 'no-freshness-nor-validator'],
+    [
+      'an age above 2^31, whatever the lifetime (§1.2.2)',
+      { response: [...control('max-age=99999999999999'), 'Age', '2147483649'] },
+      'no-freshness-nor-validator',
+    ],
     ['a second before that', { response: [...fresh, 'Age', '59'] }, 'stored'],
     [
       'stale on arrival, but within a window',

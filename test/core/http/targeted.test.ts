@@ -31,6 +31,16 @@ describe('a valid targeted field replaces Cache-Control and Expires (RFC 9213 §
       },
     ],
     ['ext=1.5, max-age=60', { maxAge: 60 }],
+    ['ext;max-age=5, max-age=60', { maxAge: 60 }],
+    ['no-store;x', { noStore: true }],
+    ['none', {}],
+    ['max-age=0', { maxAge: 0 }],
+    ['max-age=2147483647', { maxAge: 2 ** 31 - 1 }],
+    ['max-age=2147483648', { maxAge: 2 ** 31 }],
+    ['no-cache, max-age=60', { noCache: true, maxAge: 60 }],
+    ['private="", max-age=60', { private: true, maxAge: 60 }],
+    ['no-cache="a b"', { noCache: true }],
+    ['must-understand, no-store', { mustUnderstand: true, noStore: true }],
     ['ext="max-age=1.5", max-age=60', { maxAge: 60 }],
   ];
   for (const [value, expected] of valid) {
@@ -48,6 +58,13 @@ describe('a valid targeted field replaces Cache-Control and Expires (RFC 9213 §
     assert.equal(cacheControl.maxAge, 60);
     assert.equal(cacheControl.mustRevalidate, true);
   });
+});
+
+it('is ignored as a whole when one of its lines is broken or empty: lines are joined first', () => {
+  for (const line of ['', 'No-Store', 'x=']) {
+    const headers = ['CDN-Cache-Control', 'max-age=60', 'CDN-Cache-Control', line];
+    assert.equal(effectiveCacheControl(headers).source, 'cache-control', line);
+  }
 });
 
 describe('an error in syntax or type makes it count as absent (RFC 9213 §2.1, 2.2)', () => {
@@ -78,6 +95,19 @@ describe('an error in syntax or type makes it count as absent (RFC 9213 §2.1, 2
     "max-age='60'",
     'max-age=60, ext="open',
     'max-age=60, é=1',
+    'max-age=60, ext="é"',
+    'MAX-AGE=60',
+    'No-Store',
+    'max-age=60, no-store=no',
+    'max-age=60, must-revalidate="yes"',
+    'max-age=60, no-cache=1.5',
+    'max-age=@60',
+    'max-age=?1',
+    'max-age="60", no-store',
+    'max-age=60,, no-store',
+    'max-age=60\u00a0',
+    's-maxage=x, max-age=60',
+    'stale-while-revalidate=1.0, max-age=60',
   ];
   for (const value of ignored) {
     it(JSON.stringify(value), () => {

@@ -24,6 +24,16 @@ describe('the fields of Vary', () => {
     [['Vary', '*'], '*'],
     [['Vary', 'Accept, *'], '*'],
     [['Vary', 'Accept', 'vary', ' * '], '*'],
+    [['Vary', ' ,Accept , ,'], ['accept']],
+    [
+      ['Vary', 'Accept, x*'],
+      ['accept', 'x*'],
+    ],
+    // What these hold is written for each client anew, so no two requests are the same in it.
+    [['Vary', 'Accept, X-Forwarded-For'], '*'],
+    [['Vary', 'forwarded'], '*'],
+    [['Vary', 'X-Request-Id'], '*'],
+    [['Vary', 'X-Forwarded-Proto'], ['x-forwarded-proto']],
   ];
   for (const [headers, fields] of cases) {
     it(`${JSON.stringify(headers)}: ${JSON.stringify(fields)}`, () => {
