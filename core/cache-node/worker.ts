@@ -51,7 +51,7 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
   const clock = systemClock;
   const shared = sharedState(start.shared);
   const tell = (message: FromWorker) => parent.postMessage(message);
-  let keySpace = createKeySpace(start.topology.sites);
+  let keySpace = createKeySpace(start.topology.sites, start.topology.network);
   const upstream = createUpstream({
     clock,
     random: systemRandom,
@@ -98,7 +98,7 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
     start.topology.purge.tokens,
   );
   const takeTopology = (topology: TopologyWithSecret) => {
-    keySpace = createKeySpace(topology.sites);
+    keySpace = createKeySpace(topology.sites, topology.network);
     engine.updateTopology(topology);
     publicPurge.updateTokens(topology.purge.tokens);
     upstream.updateTopology?.(topology);

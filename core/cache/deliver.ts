@@ -20,10 +20,10 @@ import {
   partHead,
   unsatisfiedContentRange,
 } from '../http/range.ts';
-import { tagFieldNames } from '../http/tags.ts';
 import type { BodyReader } from './body-reader.ts';
 import { readBuffer } from './body-reader.ts';
 import type { StoredResponse } from './entry.ts';
+import { andLength } from './hidden-fields.ts';
 
 export interface Delivery {
   res: ServerResponse;
@@ -148,10 +148,8 @@ function planOf(delivery: Delivery): Plan {
 /** Names that are not sent on: hidden ones, and the length, which is written anew where it is known. */
 function leftOut({ hidden, method, bodyBytes }: Delivery): ReadonlySet<string> {
   if (method === 'HEAD' && bodyBytes === undefined) return hidden;
-  return hidden === tagFieldNames ? tagsAndLength : new Set([...hidden, 'content-length']);
+  return andLength(hidden);
 }
-
-const tagsAndLength: ReadonlySet<string> = new Set([...tagFieldNames, 'content-length']);
 
 /** What is wanted of a part; all of it, where the upstream has answered with other bytes than it was asked for (RFC 9110 §15.3.7). */
 function partPlan(delivery: Delivery, whole: Plan, part: BytePart): Plan {

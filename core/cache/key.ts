@@ -9,6 +9,7 @@ import {
   normaliseUrl,
   type TargetRules,
 } from '../http/target.ts';
+import { defaultTargets, type Targets } from '../http/targeted.ts';
 import type { Site } from '../topology/schema.ts';
 
 export interface CacheKey {
@@ -20,6 +21,8 @@ export interface CacheKey {
   text: string;
   /** `host/path?query`: what purges match, whatever the scheme. */
   url: string;
+  /** Which fields of a response its site takes for words to this network. */
+  targets: Targets;
 }
 
 export interface KeySpace {
@@ -33,12 +36,13 @@ export interface KeySpace {
   };
 }
 
-/** The keys of a set of sites. */
-export function createKeySpace(sites: readonly Site[]): KeySpace {
-  const byHost = new Map<string, { site: Site; rules: TargetRules }>();
+/** The keys of a set of sites. By the network's name a response may mean it; where nothing is fetched it is not needed. */
+export function createKeySpace(sites: readonly Site[], network?: string): KeySpace {
+  const byHost = new Map<string, { site: Site; rules: TargetRules; targets: Targets }>();
   for (const site of sites) {
     const rules = rulesOf(site);
-    for (const host of site.hosts) byHost.set(host, { site, rules });
+    const targets = targetsOf(site, network);
+    for (const host of site.hosts) byHost.set(host, { site, rules, targets });
   }
   return {
     siteOf: (host) => byHost.get(host)?.site,
@@ -47,7 +51,8 @@ export function createKeySpace(sites: readonly Site[]): KeySpace {
       const pathAndQuery = found && normaliseTarget(target, found.rules);
       if (!found || pathAndQuery === undefined) return undefined;
       const url = host + pathAndQuery;
-      return { site: found.site, scheme, host, pathAndQuery, url, text: `${scheme}://${url}` };
+      const text = `${scheme}://${url}`;
+      return { site: found.site, scheme, host, pathAndQuery, url, text, targets: found.targets };
     },
     normalise: {
       url(text) {
@@ -67,4 +72,14 @@ export function createKeySpace(sites: readonly Site[]): KeySpace {
 function rulesOf(site: Site): TargetRules {
   const { sort, keep, drop } = site.cache.query;
   return { query: { sort, ...(keep ? { keep } : {}), ...(drop ? { drop } : {}) } };
+}
+
+/** RFC 9213 §2.2: the standard's field first, then the older one where the site has it. */
+function targetsOf(site: Site, network: string | undefined): Targets {
+  if (!site.cache.surrogateControl) return defaultTargets;
+  const ours = network === undefined ? [] : [network.toLowerCase()];
+  return {
+    fields: [...defaultTargets.fields, 'surrogate-control'],
+    surrogateNames: ['breakwater', ...ours],
+  };
 }

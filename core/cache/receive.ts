@@ -20,6 +20,7 @@ import { upstreamFailure } from '../upstream/failures.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
 import { initOf, StoredResponse, type StoredResponseInit } from './entry.ts';
 import type { CacheRequest, FetchReport, NotStored, SourceResult } from './exchange.ts';
+import type { CacheKey } from './key.ts';
 import { baseKey } from './part.ts';
 
 /**
@@ -52,7 +53,7 @@ export function received(
   }
   const response = held && isWhole(held) ? asWhole(answer, held) : answer;
   const part = response === answer ? held : undefined;
-  const effective = effectiveCacheControl(response.headers);
+  const effective = effectiveCacheControl(response.headers, request.key.targets);
   const freshness = freshnessOf(
     {
       status: response.status,
@@ -112,11 +113,12 @@ export function confirmed(
     rawHeaders: merged,
     requestTimeMs: response.requestTimeMs,
     responseTimeMs: response.responseTimeMs,
+    effective: effectiveCacheControl(merged, request.key.targets),
   };
   const freshness = freshnessOf(timed, freshnessDefaults(site.cache));
   const headers = keptHeaders('GET', merged, site, freshness, response.responseTimeMs);
   const { tags, dropped } = surrogateTags(headers);
-  if (dropped > 0 || !mayKeep(site, stored.status, merged, freshness, [])) return undefined;
+  if (dropped > 0 || !mayKeep(request.key, stored.status, merged, freshness, [])) return undefined;
   const report = reportOf(response);
   const label = labelOf(response, epoch, report);
   const vary = variantOf(request, merged);
@@ -147,7 +149,7 @@ export function confirmed(
  */
 export function mayConfirm(request: CacheRequest, stored: StoredResponse): boolean {
   const { headers, status, freshness } = stored;
-  return mayKeep(request.key.site, status, headers, freshness, request.headers);
+  return mayKeep(request.key, status, headers, freshness, request.headers);
 }
 
 /** What a response tells about its way. */
@@ -177,13 +179,13 @@ function refusedByUs(
 }
 
 function mayKeep(
-  site: Site,
+  { site, targets }: CacheKey,
   status: number,
   responseHeaders: RawHeaders,
   freshness: Freshness,
   requestHeaders: RawHeaders,
 ): boolean {
-  const { cacheControl } = effectiveCacheControl(responseHeaders);
+  const { cacheControl } = effectiveCacheControl(responseHeaders, targets);
   const { setCookie } = site.cache;
   const exchange = { method: 'GET', requestHeaders, status, responseHeaders, isKnownPart: true };
   return storability({ ...exchange, setCookie, freshness, cacheControl }).storable;

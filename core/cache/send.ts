@@ -3,17 +3,15 @@
  * and the body through `deliver`.
  */
 import { formatCacheStatus } from '../http/cache-status.ts';
-import { tagFieldNames } from '../http/tags.ts';
 import { formatPosition, tierHeaders } from '../purge/command.ts';
 import { type AdmittedExchange, accessStart, type HandleDeps } from './client-exchange.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
+import { hiddenFields } from './hidden-fields.ts';
 import type { Answer } from './obtain.ts';
 import { type Outcome, outcomeOf, type XCache } from './outcome.ts';
 import type { Passed } from './pass.ts';
-
-const noFields: ReadonlySet<string> = new Set();
 
 /** Sends what was stored or is on its way; false when nothing could be sent because the body is unreadable. */
 export function send(
@@ -36,7 +34,7 @@ export function send(
     method: request.method,
     requestHeaders: request.headers,
     ownFields,
-    hidden: tier ? noFields : tagFieldNames,
+    hidden: hiddenFields(tier !== null, request.key.site.cache),
     ...contentOf(deps, request, answer),
     boundary: deps.boundary,
     nowMs,
@@ -73,7 +71,8 @@ export function sendPassed(
   passed: Extract<Passed, { kind: 'response' }>,
 ): boolean {
   const { deps, res, admitted } = exchange;
-  const { method } = admitted.request;
+  const { request, tier } = admitted;
+  const { method } = request;
   const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...passed.member });
   const record = accessStart(exchange, { xCache: 'BYPASS', cacheStatus, from: passed.entryFrom });
   const ownFields = [...passed.ageFields];
@@ -84,7 +83,7 @@ export function sendPassed(
     requestHeaders: [],
     entry: passed.entry,
     ownFields,
-    hidden: admitted.tier ? noFields : tagFieldNames,
+    hidden: hiddenFields(tier !== null, request.key.site.cache),
     // The origin's answer to HEAD tells the length itself; its body tells nothing.
     bodyBytes: method === 'HEAD' ? undefined : passed.lengthBytes,
     canSeek: false,

@@ -170,11 +170,18 @@ function isFieldName(lowerName: string): boolean {
   return /^[!#$%&*+.^_`|~0-9a-z-]+$/.test(lowerName);
 }
 
-function applyDirective(result: MutableCacheControl, member: string): void {
+/** The lower-case name of a directive with or without a value. */
+export function directiveName(member: string): string {
+  const equals = member.indexOf('=');
+  return trimWhitespace(equals === -1 ? member : member.slice(0, equals)).toLowerCase();
+}
+
+/** Takes one directive over into what has been read before it. */
+export function applyDirective(result: MutableCacheControl, member: string): void {
   const equals = member.indexOf('=');
   // Whitespace around '=' is no grammar (§5.2). The name counts all the same, because a restriction
   // must; the value keeps its whitespace, so that a number is 'invalid'.
-  const name = trimWhitespace(equals === -1 ? member : member.slice(0, equals)).toLowerCase();
+  const name = directiveName(member);
   const value = equals === -1 ? undefined : member.slice(equals + 1);
   const isSpaced = equals > 0 && member.charCodeAt(equals - 1) <= 0x20;
 

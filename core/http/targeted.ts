@@ -2,7 +2,8 @@
  * Targeted cache control (RFC 9213): `CDN-Cache-Control` is a strict Structured Field dictionary that,
  * when it is valid, replaces Cache-Control and Expires for us entirely. An error in its syntax, or a
  * known directive with a value of the wrong type, makes it count as absent (§2.1, §2.2): two CDNs
- * must not read the same field differently.
+ * must not read the same field differently. Where a site says so, Surrogate-Control does the same
+ * after it, by its own grammar.
  */
 import {
   type CacheControl,
@@ -17,30 +18,42 @@ import {
 } from './cache-control.ts';
 import { combined, headerValues, type RawHeaders, splitList } from './headers.ts';
 import { isStructuredToken, parseStructuredDictionary } from './structured.ts';
+import { parseSurrogateControl } from './surrogate-control.ts';
 
 /** What rules a response for us, and where it was said. */
 export type EffectiveCacheControl = {
   readonly cacheControl: CacheControl;
-  /** The lower-case name of the field it comes from: one of the target list, or 'cache-control'. */
-  readonly source: string;
+  /** The lower-case name of the field it comes from. */
+  readonly source: TargetedField | 'cache-control';
   /** Whether Expires counts beside it; never beside a targeted field (RFC 9213 §2.2). */
   readonly useExpires: boolean;
 };
 
+/** Which fields are meant for us (RFC 9213 §2.2). */
+export type Targets = {
+  /** The target list: lower-case names of fields, the most applicable first. */
+  readonly fields: readonly TargetedField[];
+  /** Lower-case names by which Surrogate-Control may mean us. */
+  readonly surrogateNames: readonly string[];
+};
+
+export type TargetedField = 'cdn-cache-control' | 'surrogate-control';
+
 /** The targeted fields that a CDN obeys when nothing else is configured. */
-export const defaultTargetList: readonly string[] = ['cdn-cache-control'];
+export const defaultTargets: Targets = { fields: ['cdn-cache-control'], surrogateNames: [] };
 
 /**
- * The directives that rule a response: the first valid field of the target list (lower-case names),
- * else Cache-Control.
+ * The directives that rule a response: the first valid field of the target list, else Cache-Control.
  */
 export function effectiveCacheControl(
   rawHeaders: RawHeaders,
-  targetList: readonly string[] = defaultTargetList,
+  targets: Targets = defaultTargets,
 ): EffectiveCacheControl {
-  for (const source of targetList) {
-    const value = combined(rawHeaders, source);
-    const cacheControl = value === undefined ? undefined : parseTargeted(value);
+  for (const source of targets.fields) {
+    const cacheControl =
+      source === 'surrogate-control'
+        ? parseSurrogateControl(headerValues(rawHeaders, source), targets.surrogateNames)
+        : parseTargeted(combined(rawHeaders, source));
     if (cacheControl !== undefined) return { cacheControl, source, useExpires: false };
   }
   const cacheControl = parseCacheControl(headerValues(rawHeaders, 'cache-control'));
@@ -48,7 +61,8 @@ export function effectiveCacheControl(
 }
 
 /** The directives of a targeted field, or undefined when it must be ignored. */
-function parseTargeted(value: string): CacheControl | undefined {
+function parseTargeted(value: string | undefined): CacheControl | undefined {
+  if (value === undefined) return undefined;
   const dictionary = parseStructuredDictionary(value);
   // An empty field is ignored like a broken one (RFC 9213 §2.2).
   if (dictionary === undefined || dictionary.size === 0) return undefined;

@@ -82,6 +82,10 @@ const cacheRules = z
     slice: size
       .refine((bytes) => bytes >= 64 * 1024 && bytes <= 64 * 2 ** 20, 'expected 64KiB to 64MiB')
       .optional(),
+    /** `CDN-Cache-Control` towards clients: passed on (`forward`), or left out (`strip`). We obey it either way. */
+    cdnCacheControl: z.enum(['forward', 'strip']).default('forward'),
+    /** Whether `Surrogate-Control` is obeyed, after `CDN-Cache-Control`; it then does not go to clients. */
+    surrogateControl: z.boolean().default(false),
   })
   .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, slice, ...rest }) => ({
     ...rest,

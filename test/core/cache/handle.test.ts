@@ -89,6 +89,46 @@ describe('the answer to a client', () => {
     }
   });
 
+  const targeted = ['CDN-Cache-Control', 'max-age=60', 'Surrogate-Control', 'max-age=60'];
+  const passedOn: [title: string, cache: Record<string, unknown>, string[]][] = [
+    ['as nothing is said', {}, ['max-age=60', 'max-age=60']],
+    ['strip', { cdnCacheControl: 'strip' }, ['-', 'max-age=60']],
+    ['obeyed Surrogate-Control', { surrogateControl: true }, ['max-age=60', '-']],
+    ['both', { cdnCacheControl: 'strip', surrogateControl: true }, ['-', '-']],
+  ];
+  for (const [title, cache, toClient] of passedOn) {
+    it(`has the targeted fields that its site passes on, ${title}; a tier has all (RFC 9213 §3.1)`, async (t) => {
+      for (const role of ['edge', 'shield'] as const) {
+        const { ask, upstream } = await start(t, { role, site: { cache } });
+        upstream.script = (call) => call.respond({ headers: targeted, body: 'one' });
+        const expected = role === 'shield' ? ['max-age=60', 'max-age=60'] : toClient;
+        for (const method of ['GET', 'GET', 'HEAD', 'POST']) {
+          const answer = await ask('/', { method, headers: tier });
+          const got = ['cdn-cache-control', 'surrogate-control'].map(
+            (name) => answer.header(name) ?? '-',
+          );
+          assert.deepEqual(got, expected, `${role} ${method}`);
+        }
+      }
+    });
+  }
+
+  it('has every field as it came: order, case, repeats, and Content-* that nobody knows (RFC 9111 §3.1)', async (t) => {
+    const { ask, upstream } = await start(t);
+    const odd = [
+      ...['X-b', '2', 'x-A', ' 1', 'X-B', 'Three', 'Content-Foo', 'Bar', 'CONTENT-MD5', 'q=='],
+      ...['Date', 'yesterday', 'ETag', 'unquoted', 'Last-Modified', 'never', 'Content-Style', ''],
+      ...['Link', '<a>; rel=x', 'Content-Location', '/other', 'Link', '<b>', 'Cache-Control'],
+      ...['MAX-AGE=60', 'Content-Encoding', 'x-odd', 'Content-Range', 'bytes 0-0/1', 'Pragma', 'x'],
+    ].map((text) => text.trim());
+    upstream.script = (call) => call.respond({ headers: odd, body: 'one' });
+    for (const xCache of ['MISS', 'HIT']) {
+      const answer = await ask();
+      assert.equal(answer.header('x-cache'), xCache);
+      assert.deepEqual(answer.rawHeaders.slice(0, odd.length), odd);
+    }
+  });
+
   it('to HEAD tells the length that the origin told, on a miss and on a hit', async (t) => {
     const { ask, upstream } = await start(t);
     upstream.script = (call) =>

@@ -54,3 +54,19 @@ describe('a purge selector', () => {
     assert.equal(prefix('/a'), undefined);
   });
 });
+
+describe('the fields that are meant for us (RFC 9213 §2.2)', () => {
+  const keyOf = (cache: Record<string, unknown>, network?: string) =>
+    createKeySpace([siteWith({ cache })], network).keyOf('http', 'www.demo.test', '/');
+
+  it('are CDN-Cache-Control alone, as long as a site does not say more', () => {
+    assert.deepEqual(keyOf({}, 'demo')?.targets.fields, ['cdn-cache-control']);
+  });
+
+  it('are Surrogate-Control too where a site says so, by the names of network and software', () => {
+    assert.deepEqual(keyOf({ surrogateControl: true }, 'Demo')?.targets, {
+      fields: ['cdn-cache-control', 'surrogate-control'],
+      surrogateNames: ['breakwater', 'demo'],
+    });
+  });
+});

@@ -314,3 +314,30 @@ it('a report joins the Cache-Status lines of the tiers behind', () => {
     ['a; hit, b; fwd=miss', true, 'origin.test:80', 200],
   );
 });
+
+describe('Surrogate-Control', () => {
+  const headers = ['Cache-Control', 'no-store', 'Surrogate-Control', 'max-age=9+5;demo'];
+  const site = { cache: { surrogateControl: true } };
+
+  it('means nothing unless the site says so', () => {
+    assert.equal(receive(response(headers)).notStored, 'no-store');
+  });
+
+  it('replaces Cache-Control where it does, by the name of the network', () => {
+    const { init, notStored } = receive(response(headers), { site });
+    assert.equal(notStored, null);
+    const { lifetimeSeconds, staleWhileRevalidateSeconds } = init.freshness;
+    assert.deepEqual([lifetimeSeconds, staleWhileRevalidateSeconds], [9, 5]);
+  });
+
+  it('rules what is stored when it is confirmed, too', () => {
+    const stored = responseWith({ headers: [...headers, 'ETag', '"1"'], etag: '"1"' });
+    assert.equal(mayConfirm(createTestEngine({ site }).request(), stored), true);
+    const updated = ['ETag', '"1"', 'Surrogate-Control', 'max-age=7'];
+    assert.equal(confirm(stored, updated, { site })?.freshness.lifetimeSeconds, 7);
+    assert.equal(
+      confirm(stored, ['ETag', '"1"', 'Surrogate-Control', 'no-store'], { site }),
+      undefined,
+    );
+  });
+});

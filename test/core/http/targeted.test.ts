@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type CacheControl, noDirectives } from '../../../core/http/cache-control.ts';
-import { effectiveCacheControl } from '../../../core/http/targeted.ts';
+import { effectiveCacheControl, type Targets } from '../../../core/http/targeted.ts';
 
 const fallback = ['Cache-Control', 'max-age=7', 'Expires', 'Thu, 01 Jan 1970 00:00:00 GMT'];
 
@@ -135,15 +135,38 @@ describe('the target list', () => {
     'Surrogate-Control',
     'max-age=9',
   ];
+  const surrogateNames = ['breakwater'];
 
   it('obeys the first valid field of it', () => {
-    const list = ['surrogate-control', 'cdn-cache-control'];
-    assert.equal(effectiveCacheControl(headers, list).cacheControl.maxAge, 9);
+    const targets: Targets = {
+      fields: ['surrogate-control', 'cdn-cache-control'],
+      surrogateNames,
+    };
+    assert.equal(effectiveCacheControl(headers, targets).cacheControl.maxAge, 9);
     const broken = [...fallback, 'CDN-Cache-Control', 'max-age=60', 'Surrogate-Control', 'x=='];
-    assert.equal(effectiveCacheControl(broken, list).source, 'cdn-cache-control');
+    assert.equal(effectiveCacheControl(broken, targets).source, 'cdn-cache-control');
+  });
+
+  it('has Surrogate-Control after CDN-Cache-Control where a site obeys both', () => {
+    const targets: Targets = {
+      fields: ['cdn-cache-control', 'surrogate-control'],
+      surrogateNames,
+    };
+    assert.equal(effectiveCacheControl(headers, targets).cacheControl.maxAge, 60);
+    const broken = [...fallback, 'CDN-Cache-Control', '=', 'Surrogate-Control', 'max-age=9'];
+    const { cacheControl, source, useExpires } = effectiveCacheControl(broken, targets);
+    assert.deepEqual([cacheControl.maxAge, source, useExpires], [9, 'surrogate-control', false]);
+    const silent = [...fallback, 'Surrogate-Control', 'content="ESI/1.0"'];
+    assert.equal(effectiveCacheControl(silent, targets).source, 'cache-control');
+  });
+
+  it('does not have Surrogate-Control unless it is told to', () => {
+    const only = [...fallback, 'Surrogate-Control', 'max-age=9'];
+    assert.equal(effectiveCacheControl(only).cacheControl.maxAge, 7);
   });
 
   it('is empty for a node that is no target', () => {
-    assert.equal(effectiveCacheControl(headers, []).cacheControl.maxAge, 7);
+    const none = { fields: [], surrogateNames };
+    assert.equal(effectiveCacheControl(headers, none).cacheControl.maxAge, 7);
   });
 });

@@ -32,6 +32,8 @@ test('what a file leaves out has these values', () => {
     clientRevalidation: true,
     query: { sort: false },
     vary: { maxVariants: 50 },
+    cdnCacheControl: 'forward',
+    surrogateControl: false,
     defaultTtlMs: 0,
     staleWhileRevalidateMs: undefined,
     staleIfErrorMs: undefined,
