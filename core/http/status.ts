@@ -3,10 +3,7 @@
  * freshness and storability both ask.
  */
 
-/**
- * Whether RFC 9110 §15.1 lets a cache guess a lifetime for it. 206 is among them, though whole
- * responses only are stored.
- */
+/** Whether RFC 9110 §15.1 lets a cache guess a lifetime for it. */
 export function isHeuristicallyCacheable(status: number): boolean {
   return heuristicallyCacheable.has(status);
 }
@@ -32,9 +29,12 @@ const clientProvokable: ReadonlySet<number> = new Set([
   400, 403, 405, 408, 411, 412, 413, 414, 415, 416, 417, 421, 426, 428, 429, 431,
 ]);
 
-/** The final statuses of RFC 9110, 6585, 7725 and 8470 whose caching needs nothing special. */
+/**
+ * The final statuses of RFC 9110, 6585, 7725 and 8470 whose caching needs nothing special, and 206,
+ * whose rules are kept (partial.ts).
+ */
 const understood: ReadonlySet<number> = new Set([
-  200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 305, 307, 308, 400, 401, 402, 403, 404, 405,
-  406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 428, 429, 431,
-  451, 500, 501, 502, 503, 504, 505, 506, 511,
+  200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 305, 307, 308, 400, 401, 402, 403, 404,
+  405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 428, 429,
+  431, 451, 500, 501, 502, 503, 504, 505, 506, 511,
 ]);

@@ -17,6 +17,7 @@ type Exchange = {
   response: string[];
   setCookie?: SetCookiePolicy;
   defaultTtlSeconds?: number;
+  isKnownPart?: boolean;
 };
 
 /** Why the exchange is not stored, or 'stored'. */
@@ -29,6 +30,7 @@ function judge(exchange: Exchange): NoStoreReason | 'stored' {
     status,
     responseHeaders: response,
     setCookie,
+    isKnownPart: exchange.isKnownPart ?? false,
     freshness: freshnessOf(timed, { defaultTtlSeconds: exchange.defaultTtlSeconds ?? 0 }),
     cacheControl: effectiveCacheControl(response).cacheControl,
   });
@@ -54,6 +56,12 @@ describe('methods and statuses', () => {
     ['a HEAD', { method: 'HEAD', response: fresh }, 'method'],
     ['an unknown method', { method: 'get', response: fresh }, 'method'],
     ['a part', { status: 206, response: fresh }, 'partial'],
+    ['a part that is known', { status: 206, response: fresh, isKnownPart: true }, 'stored'],
+    [
+      'a part that must be understood, and is (§5.2.2.3)',
+      { status: 206, response: control('must-understand, max-age=60'), isKnownPart: true },
+      'stored',
+    ],
     ['a 304', { status: 304, response: fresh }, 'status'],
     ['an interim response', { status: 103, response: fresh }, 'status'],
     ['a status beyond the classes', { status: 600, response: fresh }, 'status'],
