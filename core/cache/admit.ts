@@ -204,8 +204,12 @@ function acceptEncodingField(raw: RawHeaders): string[] {
   return canonical === undefined ? [] : ['Accept-Encoding', canonical || 'identity'];
 }
 
-/** Written anew, or of this connection only. `Content-Length` follows the body that is sent. */
+/**
+ * Written anew, or of this connection only. `Content-Length` follows the body that is sent. `A-IM` asks for a delta (RFC 3229):
+ * one against what we hold would be taken for the whole.
+ */
 const ours: ReadonlySet<string> = new Set([
+  'a-im',
   'accept-encoding',
   'cdn-loop',
   'content-length',
