@@ -5,11 +5,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { siteHost } from '../support/network/config.ts';
 import { startNetwork } from '../support/network/network.ts';
 import { counted, createGate, page } from '../support/network/origin.ts';
 import { until } from '../support/network/until.ts';
 
+/** A site that keeps to itself what was meant for it alone. */
+const discreetHost = 'discreet.shop.test';
+
 const network = await startNetwork({
+  sites: (url) => [
+    { hosts: [siteHost], origins: [{ url }] },
+    {
+      hosts: [discreetHost],
+      origins: [{ url }],
+      cache: { cdnCacheControl: 'strip', surrogateControl: true },
+    },
+  ],
   pops: [
     { id: 'par', shield: ['eu'] },
     { id: 'nyc', shield: ['eu'] },
@@ -256,6 +268,40 @@ test('variants by Vary live side by side at both tiers (RFC 9111 §4.1)', async 
   for (const [pop, language] of order) texts.push(await textFor(pop, language));
   assert.deepEqual(texts, ['fr 1', 'ja 2', 'fr 1', 'ja 2', 'fr 1']);
 });
+
+test('a variant in the language that a request likes best is used, at both tiers (RFC 9111 §4.1)', async () => {
+  const fields = { vary: 'Accept-Language', 'content-language': 'de' };
+  origin.on(
+    '/sprache',
+    page(({ hit }) => `de ${hit}`, fields),
+  );
+  const fetch = (pop: string, language: string) =>
+    network.get(pop, '/sprache', { 'accept-language': language });
+  await fetch('par', 'en;q=0.5, de');
+  const atEdge = await fetch('par', 'fr;q=0.5, de;q=1.0');
+  const atShield = await fetch('nyc', 'it;q=0.1, de');
+  assert.deepEqual([atEdge.text, atEdge.header('x-cache')], ['de 1', 'HIT']);
+  assert.match(atShield.header('cache-status') ?? '', /^eu; hit; ttl=\d+, nyc; fwd=uri-miss;/);
+  assert.equal((await fetch('par', 'fr')).text, 'de 2');
+});
+
+for (const [field, value] of [
+  ['CDN-Cache-Control', 'max-age=60'],
+  ['Surrogate-Control', 'max-age=60+5, content="ESI/1.0"'],
+] as const) {
+  test(`${field} rules both tiers, and travels between them although no client gets it (RFC 9213 §3.1)`, async () => {
+    const path = `/${field.toLowerCase()}`;
+    origin.on(path, page('targeted', { 'cache-control': 'no-store', [field]: value }));
+    const ask = (pop: string) => network.request(pop, path, { host: discreetHost });
+    const answers = [await ask('par'), await ask('par'), await ask('nyc')];
+    assert.deepEqual(
+      answers.map(({ header }) => [header('x-cache'), header(field), header('cache-control')]),
+      ['MISS', 'HIT', 'MISS'].map((xCache) => [xCache, undefined, 'no-store']),
+    );
+    assert.match(answers[2]?.header('cache-status') ?? '', /^eu; hit;.* stored$/);
+    assert.equal(origin.hits(path), 1);
+  });
+}
 
 test('who accepts no coding never gets coded bytes that somebody else has asked for', async () => {
   origin.on('/coded', (request, response) => {
