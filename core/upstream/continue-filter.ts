@@ -3,8 +3,8 @@
  * §15.2: other interim responses too, but those the parser knows); the client library takes one for a broken server and cuts
  * the connection. So the bytes of a connection pass through here on their way to its parser.
  *
- * It looks only at the first bytes after a request, never into a body, and changes nothing else: whatever it does not
- * recognise is the parser's to judge.
+ * It looks only at interim responses after a request, never at the response behind them, and changes nothing else: whatever it
+ * does not recognise is the parser's to judge.
  */
 
 export interface ContinueFilter {
@@ -17,9 +17,11 @@ export interface ContinueFilter {
 /** A longer interim head is left to the parser, which refuses it. */
 const maxHeldBytes = 16 * 1024;
 
-const START = Buffer.from('HTTP/1.1 100', 'latin1');
+const START = Buffer.from('HTTP/1.1 1', 'latin1');
 /** The minor version is free. */
 const MINOR_VERSION_AT = 7;
+const STATUS_AT = 9;
+const STATUS_END = 12;
 const SPACE = 0x20;
 const CARRIAGE_RETURN = 0x0d;
 const END = Buffer.from('\r\n\r\n', 'latin1');
@@ -36,28 +38,39 @@ export function createContinueFilter(): ContinueFilter {
       if (!isAtHead || piece === null) return piece;
       let rest = held ? Buffer.concat([held, piece]) : piece;
       held = undefined;
-      while (startsAsContinue(rest)) {
-        const end = rest.length < START.length ? -1 : rest.indexOf(END);
+      const passed: Buffer[] = [];
+      while (rest.length > 0 && startsAsInterim(rest)) {
+        const end = rest.indexOf(END);
         if (end === -1 && rest.length <= maxHeldBytes) {
           held = rest;
-          return null;
+          return joined(passed);
         }
         if (end === -1) break;
-        rest = rest.subarray(end + END.length);
-        if (rest.length === 0) return null;
+        const next = end + END.length;
+        if (!isContinue(rest)) passed.push(rest.subarray(0, next));
+        rest = rest.subarray(next);
       }
-      isAtHead = false;
-      return rest;
+      isAtHead = rest.length === 0;
+      return passed.length === 0 && !isAtHead ? rest : joined([...passed, rest]);
     },
   };
 }
 
-/** Whether the bytes are, or as far as they go may become, the beginning of a 100 response. */
-function startsAsContinue(bytes: Buffer): boolean {
+/** Whether the bytes are, or as far as they go may become, the beginning of an interim response after which others follow. */
+function startsAsInterim(bytes: Buffer): boolean {
   const length = Math.min(bytes.length, START.length);
   for (let i = 0; i < length; i++) {
     if (bytes[i] !== START[i] && i !== MINOR_VERSION_AT) return false;
   }
-  const next = bytes[START.length];
+  const next = bytes[STATUS_END];
   return next === undefined || next === SPACE || next === CARRIAGE_RETURN;
+}
+
+function isContinue(bytes: Buffer): boolean {
+  return bytes.toString('latin1', STATUS_AT, STATUS_END) === '100';
+}
+
+function joined(pieces: readonly Buffer[]): Buffer | null {
+  const bytes = Buffer.concat(pieces);
+  return bytes.length === 0 ? null : bytes;
 }

@@ -134,6 +134,8 @@ async function send(sending: Sending): Promise<ExchangeResult> {
         if (failedAs) counts.bodyFailed(peer.tier, peer.name, failedAs);
         pool.leave();
       },
+      onInterim: request.onInterim,
+      onInterimJudged: (fate) => counts.interim(peer.tier, fate),
     });
   const first = await over(pool.take());
   if (first.ok || !first.isStale) return first;

@@ -11,9 +11,10 @@ import { endToEnd, trimWhitespace } from '../http/headers.ts';
 import type { Clock } from '../runtime/deps.ts';
 import type { PooledConnection } from './connection-pool.ts';
 import { abortedByCaller, failureOf, type Stage, upstreamFailure } from './failures.ts';
+import { fateOf, type InterimFate, interimFields } from './interim.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import { createResponseBody, type FillingBody } from './response-body.ts';
-import type { Deadline, Failure, FailureKind, ResponseBody } from './upstream.ts';
+import type { Deadline, Failure, FailureKind, OnInterim, ResponseBody } from './upstream.ts';
 import { createWatchdog, type Watchdog } from './watchdog.ts';
 
 /** A connection that one exchange at a time uses. */
@@ -54,6 +55,9 @@ export interface ExchangeOptions {
   headLimits: HeadLimits;
   /** Called once after an `ok` result, when the transfer is over; with the kind of failure if it is incomplete. */
   onTransferred(failed: FailureKind | undefined): void;
+  onInterim: OnInterim | undefined;
+  /** Told of each interim response. */
+  onInterimJudged(fate: InterimFate): void;
 }
 
 export type ExchangeResult =
@@ -93,6 +97,7 @@ class Exchange implements ResponseHandler {
   #body: FillingBody | undefined;
   #endsByClose = false;
   #hasAnswered = false;
+  #interimResponses = 0;
   #requestTimeMs = 0;
 
   constructor(options: ExchangeOptions, resolve: (result: ExchangeResult) => void) {
@@ -138,8 +143,10 @@ class Exchange implements ResponseHandler {
 
   onResponseStart(controller: Controller, status: number, _parsed: unknown, reason = ''): void {
     if (this.#stage !== 'waiting') return;
-    // RFC 9110 §15.2: interim responses may be ignored. They are no sign of life, or the limit could be held off forever.
-    if (status < 200) return;
+    if (status < 200) {
+      this.#interim(status, decodeHead(controller.rawHeaders));
+      return;
+    }
     const { clock, message, headLimits } = this.#options;
     const raw = decodeHead(controller.rawHeaders);
     const framing = checkResponseFraming(status, raw, message.method, headLimits);
@@ -189,6 +196,21 @@ class Exchange implements ResponseHandler {
   }
 
   readonly #onAbort = () => this.#giveUp(abortedByCaller);
+
+  /** Interim responses are no sign of life, or the limit of the first byte could be held off forever. */
+  #interim(status: number, raw: string[]): void {
+    // RFC 9110 §15.2.2: it was not asked for, and whatever follows is no HTTP/1.1.
+    if (status === 101) {
+      this.#giveUp(upstreamFailure('framing', 'a switch of protocols that was not asked for'));
+      return;
+    }
+    const { onInterim, onInterimJudged, headLimits } = this.#options;
+    const head = { status, headers: raw, before: this.#interimResponses, isWanted: !!onInterim };
+    this.#interimResponses += 1;
+    const fate = fateOf(head, headLimits);
+    onInterimJudged(fate);
+    if (fate === 'forwarded') onInterim?.(status, interimFields(trimmedValues(raw)));
+  }
 
   #openBody(controller: Controller, lengthBytes: number | undefined): FillingBody {
     const { betweenBytesMs } = this.#options.deadline;

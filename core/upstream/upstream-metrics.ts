@@ -1,5 +1,6 @@
 /** The metrics of everything that fetches, named once. `tier` and `peer` come from the configuration, so labels are bounded. */
 import type { Metrics } from '../runtime/metrics.ts';
+import type { InterimFate } from './interim.ts';
 import type { FailureKind } from './upstream.ts';
 
 /** What is asked: an origin, or a shield. */
@@ -26,6 +27,8 @@ export interface UpstreamMetrics {
   connected(tier: PeerTier, peer: string): void;
   /** Whether passive health lets requests go to the peer; told when it changes. */
   peerReady(tier: PeerTier, peer: string, isReady: boolean): void;
+  /** An interim response has come. */
+  interim(tier: PeerTier, fate: InterimFate): void;
 }
 
 const firstByteBuckets = [
@@ -74,6 +77,11 @@ export function createUpstreamMetrics(metrics: Metrics): UpstreamMetrics {
     '0 while passive health keeps requests away from the peer, 1 when it is back; absent: never out.',
     ['tier', 'peer'],
   );
+  const interimResponses = metrics.counter(
+    'breakwater_upstream_interim_responses_total',
+    'Interim responses (1xx) of origins and shields: forwarded, or why they were dropped.',
+    ['tier', 'fate'],
+  );
   return {
     requested: (tier, peer, result) => requests({ tier, peer, result }),
     firstByte: (tier, seconds) => firstByteSeconds({ tier }, seconds),
@@ -83,5 +91,6 @@ export function createUpstreamMetrics(metrics: Metrics): UpstreamMetrics {
     queueFull: (tier, peer) => queueFull({ tier, peer }),
     connected: (tier, peer) => connections({ tier, peer }),
     peerReady: (tier, peer, isReady) => ready({ tier, peer }, isReady ? 1 : 0),
+    interim: (tier, fate) => interimResponses({ tier, fate }),
   };
 }

@@ -42,7 +42,15 @@ export interface UpstreamRequest {
   tierHeaders: RawHeaders;
   /** Aborts the request and its body. */
   signal: AbortSignal;
+  /** Interim responses on the way; left out: nobody wants them. */
+  onInterim?: OnInterim | undefined;
 }
+
+/**
+ * Called with each interim response (1xx but 100 and 101) as it comes, any number of times before the result. Its fields have
+ * been checked, and those of the connection and between tiers removed. Must not throw.
+ */
+export type OnInterim = (status: number, headers: RawHeaders) => void;
 
 /** Limits of one request; all in milliseconds. */
 export interface Deadline {

@@ -45,6 +45,7 @@ export function upstreamContract(name: string, create: CreateUpstream): void {
     return { clock, peer, upstream, site, fetch };
   };
   describe(`${name}: responses`, () => responses(setUp));
+  describe(`${name}: interim responses`, () => interim(setUp));
   describe(`${name}: bodies`, () => bodies(setUp));
   describe(`${name}: framing`, () => framing(setUp));
   describe(`${name}: requests`, () => requests(setUp));
@@ -130,6 +131,135 @@ function responses(setUp: SetUp): void {
     const startMs = clock.nowMs();
     const { requestTimeMs, responseTimeMs } = answered(await fetch());
     assert.deepEqual([requestTimeMs - startMs, responseTimeMs - startMs], [0, 700]);
+  });
+}
+
+function interim(setUp: SetUp): void {
+  const link = (target: string, fields = '') =>
+    `HTTP/1.1 103 Early Hints\r\nLink: <${target}>\r\n${fields}\r\n`;
+  /** What the caller hears, and the response. */
+  const heard = async (t: TestContext, answer: (arrival: Arrival) => void, method = 'GET') => {
+    const { fetch, peer } = await setUp(t, answer);
+    const told: [number, ...string[]][] = [];
+    const onInterim = (status: number, headers: readonly string[]) => {
+      told.push([status, ...headers]);
+    };
+    return { told, peer, result: await fetch({ method, onInterim }) };
+  };
+
+  for (const method of ['GET', 'HEAD']) {
+    test(`all are handed on to a ${method} with their fields, and none of these is of the response (RFC 9110 §15.2)`, async (t) => {
+      const bytes = `${link('/a', 'x-CASE: 1\r\nX-Case: \xe9 \r\n')}HTTP/1.1 102 Processing\r\n\r\n${link('/b')}`;
+      const final = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
+      const body = method === 'GET' ? 'ok' : '';
+      const { told, result } = await heard(t, replying(bytes + final + body), method);
+      assert.deepEqual(told, [
+        [103, 'Link', '</a>', 'x-CASE', '1', 'X-Case', '\xe9'],
+        [102],
+        [103, 'Link', '</b>'],
+      ]);
+      const { status, headers } = answered(result);
+      assert.deepEqual([status, headers], [200, ['Content-Length', '2']]);
+      assert.equal((await receiveAll(answered(result).body)).text, body);
+    });
+  }
+
+  test('one is handed on when it comes, not with the response', async (t) => {
+    const { fetch, peer } = await setUp(t, ({ socket }) => socket.write(link('/a')));
+    const answer = Promise.withResolvers<void>();
+    const pending = fetch({ onInterim: () => answer.resolve() });
+    await answer.promise;
+    peer.arrivals[0]?.socket.write(response('late'));
+    assert.equal((await receiveAll(answered(await pending).body)).text, 'late');
+  });
+
+  test('one without a reason, one of an unknown status, and one in single bytes are handed on', async (t) => {
+    const bytes = `HTTP/1.1 103\r\nA: 1\r\n\r\nHTTP/1.1 199 X\r\nA: 2\r\n\r\nHTTP/1.1 103 \r\nA: 3\r\n\r\n`;
+    const { told, result } = await heard(t, async ({ socket }) => {
+      for (const byte of bytes + response('final')) {
+        socket.write(byte);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    assert.deepEqual(told, [
+      [103, 'A', '1'],
+      [199, 'A', '2'],
+      [103, 'A', '3'],
+    ]);
+    assert.equal(answered(result).status, 200);
+  });
+
+  test('100 (Continue) is for nobody, between others too (RFC 9110 §10.1.1)', async (t) => {
+    const go = 'HTTP/1.1 100 Continue\r\n\r\n';
+    const { told, result } = await heard(
+      t,
+      replying(`${go}${link('/a')}${go}${link('/b')}${go}${response('final')}`),
+    );
+    assert.deepEqual(told, [
+      [103, 'Link', '</a>'],
+      [103, 'Link', '</b>'],
+    ]);
+    assert.equal((await receiveAll(answered(result).body)).text, 'final');
+  });
+
+  test('one that is illegal is dropped, and the response stands', async (t) => {
+    const illegal = [
+      'Content-Length: 5\r\n',
+      'Transfer-Encoding: chunked\r\n',
+      'A: 1\r\n'.repeat(101),
+    ];
+    const bytes = illegal.map((fields) => link('/bad', fields)).join('');
+    const { told, result } = await heard(t, replying(bytes + link('/good') + response('final')));
+    assert.deepEqual(told, [[103, 'Link', '</good>']]);
+    assert.equal((await receiveAll(answered(result).body)).text, 'final');
+  });
+
+  test('bytes behind one that are no response are refused: it has no body (RFC 9112 §6.3)', async (t) => {
+    const bytes = `${link('/a', 'Content-Length: 5\r\n')}hello${response('final')}`;
+    const { told, result } = await heard(t, replying(bytes));
+    assert.equal(failureIn(result).kind, 'framing');
+    assert.deepEqual(told, []);
+  });
+
+  test('a switch of protocols is refused also when it names none (RFC 9110 §15.2.2)', async (t) => {
+    const { told, result } = await heard(t, replying('HTTP/1.1 101 Go\r\n\r\nSSH-2.0'));
+    assert.deepEqual([failureIn(result).kind, failureIn(result).retryable], ['framing', false]);
+    assert.deepEqual(told, []);
+  });
+
+  test('beyond sixteen they are dropped', async (t) => {
+    const bytes = Array.from({ length: 20 }, (_, n) => link(`/${n}`)).join('');
+    const { told, result } = await heard(t, replying(bytes + response('final')));
+    assert.deepEqual(told.at(-1), [103, 'Link', '</15>']);
+    assert.equal(told.length, 16);
+    assert.equal((await receiveAll(answered(result).body)).text, 'final');
+  });
+
+  test('the next response of the connection has its own', async (t) => {
+    const { fetch, peer } = await setUp(t, ({ socket }) => {
+      socket.write(link(`/${peer.arrivals.length}`) + response('final'));
+    });
+    const told: string[] = [];
+    const ask = async (onInterim?: (status: number, headers: readonly string[]) => void) => {
+      await receiveAll(answered(await fetch({ onInterim })).body);
+      await idle();
+    };
+    await ask((_status, [, value = '']) => told.push(`first ${value}`));
+    await ask();
+    await ask((_status, [, value = '']) => told.push(`third ${value}`));
+    assert.deepEqual(told, ['first </1>', 'third </3>']);
+    assert.equal(peer.connections, 1);
+  });
+
+  test('a request that is given up hears of none', async (t) => {
+    const abort = new AbortController();
+    const { fetch, peer } = await setUp(t, () => abort.abort());
+    let told = 0;
+    const pending = fetch({ signal: abort.signal, onInterim: () => (told += 1) });
+    assert.equal(failureIn(await pending).kind, 'aborted');
+    peer.arrivals[0]?.socket.write(link('/late'));
+    await until(() => peer.arrivals[0]?.socket.destroyed === true, 'the close');
+    assert.equal(told, 0);
   });
 }
 

@@ -26,21 +26,37 @@ test('removes 100 responses before a response, with and without fields, and noth
   assert.equal(filtered(final), final);
 });
 
+test('finds them between and behind other interim responses, which it leaves as they are (RFC 9110 §15.2)', () => {
+  const go = 'HTTP/1.1 100 Continue\r\n\r\n';
+  const [early, processing] = ['HTTP/1.1 103\r\nLink: </a>\r\n\r\n', 'HTTP/1.1 102 P\r\n\r\n'];
+  assert.equal(filtered(`${early}${go}${processing}${go}${final}`), early + processing + final);
+});
+
 test('gives the same however the bytes are cut into pieces', () => {
-  const text = `HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 100 Again\r\n\r\n${final}`;
-  const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 120, maxLength: 160 });
-  fc.assert(fc.property(lengths, (given) => assert.equal(filtered(text, given), final)));
+  const early = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+  const go = 'HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 100 Again\r\n\r\n';
+  const lengths = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 120, maxLength: 200 });
+  fc.assert(
+    fc.property(lengths, (given) => {
+      assert.equal(filtered(go + final, given), final);
+      assert.equal(filtered(go + early + go + final, given), early + final);
+    }),
+  );
 });
 
 test('leaves what only looks like it to the parser', () => {
   for (const text of ['HTTP/1.1 1000 X\r\n\r\n', 'HTTP/1.1 101 X\r\n\r\n', 'SSH-2.0\r\n']) {
     assert.equal(filtered(text), text);
   }
+  const switched = 'HTTP/1.1 101 X\r\nUpgrade: x\r\n\r\nand whatever follows';
+  assert.equal(filtered(switched), switched);
 });
 
 test('holds back no more than a head may have', () => {
-  const endless = `HTTP/1.1 100 ${'a'.repeat(20_000)}`;
-  assert.equal(filtered(endless, [1000]), endless);
+  for (const status of [100, 103]) {
+    const endless = `HTTP/1.1 ${status} ${'a'.repeat(20_000)}`;
+    assert.equal(filtered(endless, [1000]), endless);
+  }
 });
 
 test('does not look at bytes that no request waits for', () => {

@@ -154,6 +154,27 @@ test('the connection of a given-up request is not taken for a kept one: what is 
   assert.equal(peer.arrivals.length, 2);
 });
 
+test('counts interim responses by what became of them', async (t) => {
+  const early = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+  const bad = 'HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n';
+  const peer = await startPeer(t, ({ socket }) => {
+    socket.write(bad + early.repeat(17) + response(''));
+  });
+  const { dial, metrics } = setUp(t);
+  const origin = `http://127.0.0.1:${peer.port}`;
+  answered(await dial(origin, { onInterim() {} }));
+  answered(await dial(origin));
+  const value = (fate: string) =>
+    metricValue(
+      metrics,
+      `breakwater_upstream_interim_responses_total{tier="origin",fate="${fate}"}`,
+    );
+  assert.deepEqual(
+    await Promise.all(['forwarded', 'unwanted', 'malformed', 'too-many'].map(value)),
+    [15, 15, 2, 4],
+  );
+});
+
 test('counts requests by result, time to the head, connections and broken bodies', async (t) => {
   const peer = await startPeer(t, ({ socket, connection }) => {
     if (connection === 1) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello');
