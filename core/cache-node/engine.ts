@@ -97,6 +97,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       counts.sliceMismatches();
       void invalidate([key]);
     },
+    onHints: counts.hints,
   };
   const invalidate = createInvalidation({
     clock,
@@ -117,6 +118,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       isDraining: deps.shared.isDraining,
       invalidate,
       boundary: () => deps.random.hex(12),
+      onInterim: (outcome) => counts.interimResponses({ outcome }),
     },
     updateTopology: admission.update,
     listensOn: admission.listensOn,
@@ -148,6 +150,15 @@ function createEngineMetrics(metrics: Metrics) {
     invalidationLimits: metrics.counter(
       'breakwater_cache_invalidation_limits_total',
       'Answers to unsafe requests sent before every thread had confirmed the invalidation.',
+    ),
+    interimResponses: metrics.counter(
+      'breakwater_cache_interim_responses_total',
+      'Interim responses (1xx) for clients and tiers: sent, or not because it was not their turn.',
+      ['outcome'],
+    ),
+    hints: metrics.counter(
+      'breakwater_cache_early_hints_total',
+      'Early hints (103) made of a stored response before the upstream was asked.',
     ),
   };
 }

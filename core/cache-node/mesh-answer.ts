@@ -42,6 +42,12 @@ export function createAnswerer(deps: AnswerDeps, port: MessagePort): Answerer {
       return;
     }
     pending.set(ask, true);
+    request.wantsHints = plain.wantsHints;
+    if (plain.wantsInterim) {
+      request.onInterim = (status, headers) => {
+        if (pending.get(ask)) post({ type: 'interim', ask, status, headers });
+      };
+    }
     const got = await deps.obtain(request);
     const isWanted = pending.get(ask);
     pending.delete(ask);

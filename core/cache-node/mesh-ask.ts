@@ -12,7 +12,7 @@ import {
   type CacheRequest,
   type SourceResult,
 } from '../cache/exchange.ts';
-import type { BodySink, Failure, ResponseBody } from '../upstream/upstream.ts';
+import type { BodySink, Failure, OnInterim, ResponseBody } from '../upstream/upstream.ts';
 import type { MeshHead, MeshMessage, MeshRequest } from './mesh-messages.ts';
 
 export interface Asker {
@@ -38,7 +38,7 @@ export function createAsker(port: MessagePort): Asker {
     ask(request, signal) {
       if (signal.aborted) return Promise.resolve({ kind: 'failed', failure: abortedFailure });
       next += 1;
-      const ask = createAsk(port, next, () => asks.delete(ask.id));
+      const ask = createAsk(port, next, request.onInterim, () => asks.delete(ask.id));
       asks.set(ask.id, ask);
       signal.addEventListener('abort', () => ask.cancel(), { once: true });
       const message: MeshMessage = { type: 'ask', ask: ask.id, request: plainRequest(request) };
@@ -66,6 +66,8 @@ function plainRequest(request: CacheRequest): MeshRequest {
     unreached: request.unreached,
     part: request.part,
     isRefresh: request.isRefresh,
+    wantsInterim: request.onInterim !== undefined,
+    wantsHints: request.wantsHints === true,
   };
 }
 
@@ -77,7 +79,12 @@ interface Ask {
   lose(): void;
 }
 
-function createAsk(port: MessagePort, id: number, forget: () => void): Ask {
+function createAsk(
+  port: MessagePort,
+  id: number,
+  onInterim: OnInterim | undefined,
+  forget: () => void,
+): Ask {
   const { promise, resolve } = Promise.withResolvers<SourceResult>();
   const post = (message: MeshMessage) => port.postMessage(message);
   const body = createMeshBody(
@@ -94,6 +101,9 @@ function createAsk(port: MessagePort, id: number, forget: () => void): Ask {
     result: promise,
     receive(message) {
       switch (message.type) {
+        case 'interim':
+          onInterim?.(message.status, message.headers);
+          break;
         case 'head':
           if (message.head.kind !== 'streaming') forget();
           else isBacked = message.head.isBacked;

@@ -21,6 +21,9 @@ export interface MeshRequest {
   unreached: Position | null;
   part: PartRequest | undefined;
   isRefresh: boolean;
+  /** Whether the asker wants `interim` messages, and hints of what is stored among them. */
+  wantsInterim: boolean;
+  wantsHints: boolean;
 }
 
 export type MeshHead =
@@ -48,6 +51,8 @@ export type MeshHead =
 
 export type MeshMessage =
   | { type: 'ask'; ask: number; request: MeshRequest }
+  /** An interim response on the way to the head. */
+  | { type: 'interim'; ask: number; status: number; headers: RawHeaders }
   | { type: 'head'; ask: number; head: MeshHead }
   | { type: 'piece'; ask: number; bytes: Uint8Array }
   | { type: 'end'; ask: number }

@@ -24,6 +24,8 @@ export interface HandleDeps {
   invalidate: (keys: readonly string[]) => Promise<void>;
   /** A short random text for multipart bodies. */
   boundary: () => string;
+  /** An interim response was sent to whoever asked, or could not be. */
+  onInterim: (outcome: 'sent' | 'unsendable') => void;
 }
 
 export interface ClientExchange {

@@ -6,7 +6,7 @@ import type { CacheControl } from '../http/cache-control.ts';
 import type { RawHeaders } from '../http/headers.ts';
 import type { NoStoreReason } from '../http/storable.ts';
 import type { Position } from '../purge/command.ts';
-import type { Failure, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
+import type { Failure, OnInterim, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
 import type { Disposition } from './decide.ts';
 import type { DiskWrite } from './disk-tier.ts';
 import type { StoredResponse, StoredResponseInit } from './entry.ts';
@@ -34,6 +34,13 @@ export interface CacheRequest {
   isRefresh: boolean;
   /** When the read began. */
   startedAtMs: number;
+  /**
+   * Told of interim responses on the way to the answer; left out: nobody wants them. Only the request that begins a flight
+   * hears of them: before the head is known nobody knows whom else the response is for, and interim ones are not kept.
+   */
+  onInterim?: OnInterim | undefined;
+  /** Whether a stored response that has to be asked for anew may tell its links before (`earlyHints`); once. */
+  wantsHints?: boolean;
 }
 
 /** What a fetch tells about itself, for Cache-Status, the log and metrics. */

@@ -169,5 +169,6 @@ function upstreamRequest(
       ...(request.isRefresh ? [tierHeaders.refresh, '1'] : []),
     ],
     signal,
+    onInterim: request.onInterim,
   };
 }

@@ -14,6 +14,7 @@ import {
   openExchange,
 } from './client-exchange.ts';
 import type { Disposition } from './decide.ts';
+import { relayInterim } from './interim.ts';
 import type { Answer } from './obtain.ts';
 import { obtainRange } from './obtain-range.ts';
 import { passOn } from './pass.ts';
@@ -45,6 +46,7 @@ export async function handle(
     return;
   }
   const exchange: AdmittedExchange = Object.assign(opened, { admitted });
+  relayInterim(exchange);
   const ahead = positionAhead(deps, admitted);
   if (ahead) await meetPosition(deps, admitted, ahead);
   const obtained = obtainRange(deps.obtain, admitted.request, {

@@ -15,6 +15,7 @@ import type { Failure } from '../upstream/upstream.ts';
 import type { Cleanliness } from './clean-through.ts';
 import type { Coalescer, Joined } from './coalesce.ts';
 import { type Disposition, decide, mayServeOnError } from './decide.ts';
+import { hintFromStored } from './early-hints.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
@@ -71,6 +72,8 @@ export interface ObtainDeps extends FetchDeps {
   flights: FlightDeps;
   peers: Peers;
   onRefresh: (outcome: 'started' | 'failed') => void;
+  /** An early hint was made of what is stored. */
+  onHints: () => void;
 }
 
 export interface ObtainOptions {
@@ -125,6 +128,7 @@ export function obtain(
       return { kind: 'pass', disposition };
     case 'revalidate':
     case 'miss':
+      if (hintFromStored(request, usable)) deps.onHints();
       return fromUpstream(deps, request, usable, disposition, options);
     default:
       return assertNever(disposition);
@@ -297,7 +301,7 @@ function refresh(
   if (!stored || !refreshes.claim(stored)) return;
   deps.onRefresh('started');
   // What this client asks of its own answer is none of the refresh's business, nor does it end with the client.
-  const own = { method: 'GET', directives: noDirectives, isRefresh: true };
+  const own = { method: 'GET', directives: noDirectives, isRefresh: true, onInterim: undefined };
   const answer = obtain(deps, { ...request, ...own }, { mayAskPeers });
   void Promise.resolve(answer).then((got) => {
     if (got.kind === 'streaming') drain(got, () => refreshes.release(stored));

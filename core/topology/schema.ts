@@ -86,6 +86,8 @@ const cacheRules = z
     cdnCacheControl: z.enum(['forward', 'strip']).default('forward'),
     /** Whether `Surrogate-Control` is obeyed, after `CDN-Cache-Control`; it then does not go to clients. */
     surrogateControl: z.boolean().default(false),
+    /** Sends a 103 with the preload links of the stored response before an upstream is asked for a newer one. */
+    earlyHints: z.boolean().default(false),
   })
   .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, slice, ...rest }) => ({
     ...rest,

@@ -107,6 +107,9 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
   const countRefresh = metrics.counter('breakwater_cache_refreshes_total', 'Refreshes.', [
     'outcome',
   ]);
+  const countInterim = metrics.counter('breakwater_cache_interim_responses_total', 'Interim.', [
+    'outcome',
+  ]);
   const obtainDeps: ObtainDeps = {
     clock,
     store,
@@ -118,6 +121,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     maxObjectBytes: options.maxObjectBytes ?? 2 ** 30,
     onRefresh: (outcome) => countRefresh({ outcome }),
     onSliceMismatch: (key) => void handle.invalidate([key]),
+    onHints: metrics.counter('breakwater_cache_early_hints_total', 'Early hints.'),
   };
   const accessed: TestEngine['accessed'] = [];
   const invalidated: string[] = [];
@@ -152,6 +156,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
       return Promise.resolve();
     },
     boundary: () => 'boundary',
+    onInterim: (outcome) => countInterim({ outcome }),
   };
   const request = (path = '/', { method = 'GET', headers = [], ...more }: RequestOptions = {}) => {
     const admitted = admit(handle.admit, {

@@ -33,6 +33,8 @@ export interface HttpAnswer {
   body: Buffer;
   /** The body ended before it was complete. */
   isCut: boolean;
+  /** Interim responses that came before: status and raw fields. */
+  interim: [number, ...string[]][];
 }
 
 export interface HttpRequest {
@@ -54,6 +56,8 @@ export interface BegunExchange {
   sent: ClientRequest;
   /** Bytes of the answer's body so far; undefined: no head yet. */
   receivedBytes(): number | undefined;
+  /** Interim responses so far. */
+  interim: HttpAnswer['interim'];
 }
 
 /** Like `exchange`, to be watched while it runs. With `body: null` the test ends the request itself. */
@@ -67,21 +71,28 @@ export function begin(
   const options = { host: '127.0.0.1', port, method, path, headers: fields, agent: false };
   const pieces: Buffer[] = [];
   let hasHead = false;
+  const interim: HttpAnswer['interim'] = [];
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const sent = request(options, (response) => {
     hasHead = true;
-    resolve(collect(response, pieces));
+    resolve(collect(response, pieces, interim));
   });
+  sent.on('information', ({ statusCode, rawHeaders }) => interim.push([statusCode, ...rawHeaders]));
   sent.on('error', reject);
   if (body !== null) sent.end(body);
   return {
     answer: promise,
     sent,
     receivedBytes: () => (hasHead ? Buffer.concat(pieces).length : undefined),
+    interim,
   };
 }
 
-async function collect(response: IncomingMessage, pieces: Buffer[]): Promise<HttpAnswer> {
+async function collect(
+  response: IncomingMessage,
+  pieces: Buffer[],
+  interim: HttpAnswer['interim'],
+): Promise<HttpAnswer> {
   let isCut = false;
   try {
     for await (const piece of response) pieces.push(piece as Buffer);
@@ -101,6 +112,7 @@ async function collect(response: IncomingMessage, pieces: Buffer[]): Promise<Htt
     },
     body: Buffer.concat(pieces),
     isCut,
+    interim,
   };
 }
 

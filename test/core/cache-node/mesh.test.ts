@@ -137,7 +137,10 @@ interface Meshed {
   dropped: string[][];
 }
 
-function meshed(t: TestContext, obtain: () => Answer | Promise<Answer>): Meshed {
+function meshed(
+  t: TestContext,
+  obtain: (request: CacheRequest) => Answer | Promise<Answer>,
+): Meshed {
   const asked: MeshRequest[] = [];
   const dropped: string[][] = [];
   const side = (self: number) =>
@@ -234,7 +237,55 @@ test('a request reaches the owner as plain data, and a stored answer comes back 
   const { scheme, host, pathAndQuery } = key;
   const headers = forwardHeaders();
   const plain = { ...rest, scheme, host, pathAndQuery, part: undefined, forwardHeaders: headers };
-  assert.deepEqual(asked, [plain]);
+  assert.deepEqual(asked, [{ ...plain, wantsInterim: false, wantsHints: false }]);
+});
+
+test('interim responses come to who asked for them, in order and before the answer, and to nobody else', async (t) => {
+  const failed: Answer = {
+    kind: 'failed',
+    failure: { source: 'upstream', kind: 'cut', retryable: false, cause: 'by the test' },
+    disposition: miss,
+    collapsed: false,
+  };
+  const seen: boolean[] = [];
+  const { asker } = meshed(t, async ({ onInterim, wantsHints }) => {
+    seen.push(onInterim !== undefined, wantsHints === true);
+    onInterim?.(102, []);
+    await systemClock.sleep(1);
+    onInterim?.(103, ['LINK', '</a>', 'Link', '</b>']);
+    return failed;
+  });
+  const heard: [number, ...string[]][] = [];
+  const onInterim = (status: number, headers: readonly string[]) => {
+    heard.push([status, ...headers]);
+  };
+  await asker.ask(1, { ...request(), onInterim, wantsHints: true }, open());
+  assert.deepEqual(heard, [[102], [103, 'LINK', '</a>', 'Link', '</b>']]);
+  await asker.ask(1, request(), open());
+  assert.deepEqual(seen, [true, true, false, false]);
+  assert.equal(heard.length, 2);
+});
+
+test('an ask that was cancelled, or has its answer, hears of no interim response any more', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  const told: (() => void)[] = [];
+  const { asker } = meshed(t, ({ onInterim }) => {
+    told.push(() => onInterim?.(103, []));
+    return told.length === 1 ? promise : { kind: 'only-if-cached' };
+  });
+  let heard = 0;
+  const asking = { ...request(), onInterim: () => (heard += 1) };
+  const abort = new AbortController();
+  const cancelled = asker.ask(1, asking, abort.signal);
+  await until(() => told.length === 1);
+  abort.abort();
+  await cancelled;
+  await asker.ask(1, asking, open());
+  for (const tell of told) tell();
+  resolve({ kind: 'only-if-cached' });
+  // What was posted before this one has arrived with it.
+  await asker.ask(1, asking, open());
+  assert.equal(heard, 0);
 });
 
 test('a body that is only on disk is told by its row', async (t) => {

@@ -34,6 +34,7 @@ test('what a file leaves out has these values', () => {
     vary: { maxVariants: 50 },
     cdnCacheControl: 'forward',
     surrogateControl: false,
+    earlyHints: false,
     defaultTtlMs: 0,
     staleWhileRevalidateMs: undefined,
     staleIfErrorMs: undefined,

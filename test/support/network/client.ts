@@ -16,6 +16,8 @@ export interface Asked {
   agent: Agent;
   /** The address that the client comes from. */
   localAddress?: string;
+  /** Told of interim responses as they come. */
+  onInterim?: ((interim: Interim) => void) | undefined;
 }
 
 export interface Received {
@@ -27,7 +29,11 @@ export interface Received {
   text: string;
   /** False: the connection ended before the body did. */
   complete: boolean;
+  interim: Interim[];
 }
+
+/** An interim response: its status and raw fields. */
+export type Interim = [number, ...string[]];
 
 /** A response whose body has not been read. */
 export interface Opened {
@@ -50,7 +56,12 @@ export function createAgent(): Agent {
 
 /** Sends a request and reads the whole answer. Rejects when no head comes. */
 export async function send(asked: Asked): Promise<Received> {
-  const opened = await open(asked);
+  const interim: Interim[] = [];
+  const onInterim = (received: Interim) => {
+    interim.push(received);
+    asked.onInterim?.(received);
+  };
+  const opened = await open({ ...asked, onInterim });
   const body = await opened.rest();
   return {
     status: opened.status,
@@ -59,6 +70,7 @@ export async function send(asked: Asked): Promise<Received> {
     body,
     text: body.toString('utf8'),
     complete: opened.complete(),
+    interim,
   };
 }
 
@@ -103,6 +115,9 @@ function headOf(asked: Asked): Promise<IncomingMessage> {
       agent,
       headers: { host, ...headers },
       ...(localAddress === undefined ? {} : { localAddress }),
+    });
+    request.on('information', (info) => {
+      asked.onInterim?.([info.statusCode, ...info.rawHeaders]);
     });
     request.on('response', resolve);
     request.on('error', reject);

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as file from 'node:test';
-import { createAgent, type Opened, open, type Received, send } from './client.ts';
+import { type Asked, createAgent, type Opened, open, type Received, send } from './client.ts';
 import { configOf, type NetworkConfig, type NetworkPlan, siteHost, tokens } from './config.ts';
 import { createNodeProcess, type NodeProcess, type Verb } from './node-process.ts';
 import { type Origin, startOrigin } from './origin.ts';
@@ -21,6 +21,8 @@ export interface RequestOptions {
   headers?: Record<string, string>;
   body?: string | Buffer;
   localAddress?: string;
+  /** Told of interim responses as they come. */
+  onInterim?: Asked['onInterim'];
 }
 
 export interface PurgeOptions {
