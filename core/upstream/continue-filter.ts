@@ -3,8 +3,8 @@
  * §15.2: other interim responses too, but those the parser knows); the client library takes one for a broken server and cuts
  * the connection. So the bytes of a connection pass through here on their way to its parser.
  *
- * It looks only at interim responses after a request, never at the response behind them, and changes nothing else: whatever it
- * does not recognise is the parser's to judge.
+ * It looks only at interim responses after a request, and at the version of the response behind them, which the parser does not
+ * tell. It changes nothing else: whatever it does not recognise is the parser's to judge.
  */
 
 export interface ContinueFilter {
@@ -12,6 +12,8 @@ export interface ContinueFilter {
   expectHead(): void;
   /** What of a received piece is for the parser; null: nothing yet. */
   pass(piece: Buffer | null): Buffer | null;
+  /** What the response behind the interim ones begins with, `HTTP/1.1` as a rule; undefined: not known. */
+  readonly version: string | undefined;
 }
 
 /** A longer interim head is left to the parser, which refuses it. */
@@ -20,19 +22,26 @@ const maxHeldBytes = 16 * 1024;
 const START = Buffer.from('HTTP/1.1 1', 'latin1');
 /** The minor version is free. */
 const MINOR_VERSION_AT = 7;
+const VERSION_END = 8;
 const STATUS_AT = 9;
 const STATUS_END = 12;
 const SPACE = 0x20;
 const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
 const END = Buffer.from('\r\n\r\n', 'latin1');
 
 export function createContinueFilter(): ContinueFilter {
   let isAtHead = false;
   let held: Buffer | undefined;
+  let version: string | undefined;
   return {
+    get version() {
+      return version;
+    },
     expectHead() {
       isAtHead = true;
       held = undefined;
+      version = undefined;
     },
     pass(piece) {
       if (!isAtHead || piece === null) return piece;
@@ -51,6 +60,7 @@ export function createContinueFilter(): ContinueFilter {
         rest = rest.subarray(next);
       }
       isAtHead = rest.length === 0;
+      if (!isAtHead) version = versionOf(rest);
       return passed.length === 0 && !isAtHead ? rest : joined([...passed, rest]);
     },
   };
@@ -68,6 +78,12 @@ function startsAsInterim(bytes: Buffer): boolean {
 
 function isContinue(bytes: Buffer): boolean {
   return bytes.toString('latin1', STATUS_AT, STATUS_END) === '100';
+}
+
+/** A line end before a response is none of its version, and the parser passes over it. */
+function versionOf(bytes: Buffer): string | undefined {
+  const isLineEnd = bytes[0] === CARRIAGE_RETURN || bytes[0] === LINE_FEED;
+  return isLineEnd ? undefined : bytes.toString('latin1', 0, VERSION_END);
 }
 
 function joined(pieces: readonly Buffer[]): Buffer | null {

@@ -252,6 +252,9 @@ function openConnection(
     get wasReset() {
       return wasReset;
     },
+    get responseVersion() {
+      return filter.version;
+    },
     send(message, handler) {
       filter.expectHead();
       // The name is the peer's, not the Host's; undici would end the connection when it changes between requests.

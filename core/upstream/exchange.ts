@@ -14,6 +14,7 @@ import { abortedByCaller, failureOf, type Stage, upstreamFailure } from './failu
 import { fateOf, type InterimFate, interimFields } from './interim.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import { createResponseBody, type FillingBody } from './response-body.ts';
+import { versionFault } from './response-version.ts';
 import type { Deadline, Failure, FailureKind, OnInterim, ResponseBody } from './upstream.ts';
 import { createWatchdog, type Watchdog } from './watchdog.ts';
 
@@ -23,6 +24,8 @@ export interface Connection extends PooledConnection {
   readonly isReused: boolean;
   /** It ended with an error, not with a close. */
   readonly wasReset: boolean;
+  /** What the present response began with; undefined: not known. */
+  readonly responseVersion: string | undefined;
   send(message: OutgoingMessage, handler: ResponseHandler): void;
 }
 
@@ -150,8 +153,9 @@ class Exchange implements ResponseHandler {
     const { clock, message, headLimits } = this.#options;
     const raw = decodeHead(controller.rawHeaders);
     const framing = checkResponseFraming(status, raw, message.method, headLimits);
-    if (!framing.ok) {
-      this.#giveUp(upstreamFailure('framing', framing.detail));
+    const fault = versionFault(this.#options.connection.responseVersion, raw);
+    if (!framing.ok || fault !== undefined) {
+      this.#giveUp(upstreamFailure('framing', framing.ok ? (fault ?? '') : framing.detail));
       return;
     }
     const lengthBytes = framing.body === 'none' ? 0 : framing.lengthBytes;

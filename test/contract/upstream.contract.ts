@@ -445,6 +445,12 @@ function framing(setUp: SetUp): void {
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['a switch of protocols', 'HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
     ['a status of two digits', 'HTTP/1.1 99 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['another version of HTTP', 'HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n'],
+    ['a relative of HTTP', 'RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n'],
+    [
+      'chunks in HTTP/1.0 (RFC 9112 §6.1)',
+      'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
   ] as const) {
     test(`refuses ${what}`, async (t) => {
       const { fetch } = await setUp(t, replying(bytes));

@@ -59,6 +59,22 @@ test('holds back no more than a head may have', () => {
   }
 });
 
+test('tells the version of the response behind, of each anew', () => {
+  const filter = createContinueFilter();
+  const versionAfter = (...pieces: string[]) => {
+    filter.expectHead();
+    for (const piece of pieces) filter.pass(Buffer.from(piece));
+    return filter.version;
+  };
+  const early = 'HTTP/1.1 103\r\n\r\n';
+  assert.equal(versionAfter(early, 'HTTP/1.0 ', '200 OK\r\n\r\n'), 'HTTP/1.0');
+  assert.equal(versionAfter(early), undefined);
+  assert.equal(versionAfter(final), 'HTTP/1.1');
+  assert.equal(versionAfter(...final), 'HTTP/1.1');
+  assert.equal(versionAfter('RTSP/1.0 200 OK'), 'RTSP/1.0');
+  assert.equal(versionAfter(`\r\n${final}`), undefined);
+});
+
 test('does not look at bytes that no request waits for', () => {
   const filter = createContinueFilter();
   const bytes = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
