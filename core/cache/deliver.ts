@@ -244,7 +244,7 @@ function pump(
   };
   const cut = () => {
     finish(false);
-    res.destroy();
+    cutOff(res, plan);
   };
   const nextPart = (): boolean => {
     reader.close();
@@ -269,6 +269,8 @@ function pump(
         return;
       }
       if (reader.state === 'open') {
+        // The head does not wait for a body that may be long in coming.
+        if (sentBytes === 0) res.flushHeaders();
         reader.onReadable = run;
         return;
       }
@@ -293,6 +295,12 @@ function pump(
   };
   onGone(res, () => finish(res.writableFinished));
   run();
+}
+
+/** Ends a body early, so that it shows. What only the close would have ended (for HTTP/1.0) needs a reset (RFC 9112 §8). */
+function cutOff(res: ServerResponse, { lengthBytes }: Plan): void {
+  if (lengthBytes === undefined && !res.chunkedEncoding) res.socket?.resetAndDestroy();
+  res.destroy();
 }
 
 /**
