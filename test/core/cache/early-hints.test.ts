@@ -96,6 +96,19 @@ it('without the option, without such links, and where nothing is stored there ar
   assert.deepEqual((await plain.ask({ path: '/never' })).interim, []);
 });
 
+it('a request for a part gets none: who asks for it has begun with the whole before', async (t) => {
+  const { ask, engine, upstream, hints } = await start(t);
+  const part = ['Content-Range', 'bytes 0-1/9', ...short];
+  upstream.script = (call) => call.respond({ status: 206, headers: part, body: 'on' });
+  const range = { path: '/part', headers: ['Range', 'bytes=0-1'] };
+  for (const round of [1, 2]) {
+    const { status, interim } = await ask(range);
+    assert.deepEqual([status, interim, upstream.calls.length], [206, [], 1 + round]);
+    await engine.clock.advance(2000);
+  }
+  assert.equal(await hints(), 0);
+});
+
 it('what a purge has matched hard hints at nothing; what it has made stale does', async (t) => {
   for (const soft of [false, true]) {
     const { ask, engine, upstream } = await start(t);
