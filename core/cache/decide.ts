@@ -26,6 +26,8 @@ export interface Situation {
   method: string;
   /** Directives of the request; empty when the site does not honour them. */
   requestDirectives: CacheControl;
+  /** A condition of the request that only the origin may evaluate; undefined: there is none. */
+  originCondition: string | undefined;
   stored: StoredResponse | undefined;
   missReason: MissReason;
   cleanliness: Cleanliness;
@@ -38,9 +40,14 @@ export interface Situation {
 
 /** Decides how the request is answered. */
 export function decide(situation: Situation): Disposition {
-  const { method, requestDirectives, stored, cleanliness } = situation;
+  const { method, requestDirectives, originCondition, stored, cleanliness } = situation;
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'pass', fwd: 'method' };
   if (requestDirectives.noStore) return { kind: 'pass', fwd: 'request', detail: 'no-store' };
+  if (originCondition !== undefined) {
+    // RFC 9111 §4.3.2: not for a cache to evaluate, and so not for what is stored to answer.
+    if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };
+    return { kind: 'pass', fwd: 'request', detail: originCondition };
+  }
   const found = stored && cleanliness.kind !== 'hard' ? decideStored(situation, stored) : undefined;
   if (found && !(found.kind === 'revalidate' && requestDirectives.onlyIfCached)) return found;
   if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };

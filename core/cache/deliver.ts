@@ -122,12 +122,12 @@ function planOf(delivery: Delivery): Plan {
   };
   if (method !== 'GET' && method !== 'HEAD') return whole;
   const condition = evaluatePreconditions({
-    method,
     requestHeaders,
     etag: entry.etag,
     lastModified: entry.lastModified,
     status: entry.status,
     nowMs,
+    dated: entry,
   });
   if (condition === 'not-modified') {
     return {
@@ -137,9 +137,6 @@ function planOf(delivery: Delivery): Plan {
       headers: notModifiedHeaders(headers),
       parts: [],
     };
-  }
-  if (condition === 'precondition-failed') {
-    return { status: 412, reason: 'Precondition Failed', headers: [], lengthBytes: 0, parts: [] };
   }
   if (delivery.part) return partPlan(delivery, whole, delivery.part);
   return rangePlan(delivery, whole) ?? whole;

@@ -5,6 +5,7 @@
  */
 import { noDirectives, requestCacheControl } from '../http/cache-control.ts';
 import { type CacheStatusMember, formatCacheStatus } from '../http/cache-status.ts';
+import { originConditionOf } from '../http/conditional.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
 import type { RawHeaders } from '../http/headers.ts';
 import { variantMatch } from '../http/select-variant.ts';
@@ -93,6 +94,7 @@ function decisionOf(
   const disposition = decide({
     method: 'GET',
     requestDirectives: directives,
+    originCondition: originConditionOf(request.headers),
     stored,
     missReason,
     cleanliness,

@@ -28,12 +28,13 @@ export interface FetchDeps {
   onSliceMismatch: (key: string) => void;
 }
 
-/** The client's conditions and ranges: answered by us. What is asked for in part has a Range of ours. */
+/**
+ * The client's conditions and ranges: answered by us. What is asked for in part has a Range of ours. A request with a condition
+ * that only the origin evaluates passes by the cache and does not come here.
+ */
 const ownConditions: ReadonlySet<string> = new Set([
   'if-none-match',
   'if-modified-since',
-  'if-match',
-  'if-unmodified-since',
   'if-range',
   'range',
 ]);

@@ -6,6 +6,7 @@
  */
 
 import { noDirectives } from '../http/cache-control.ts';
+import { originConditionOf } from '../http/conditional.ts';
 import { first } from '../http/headers.ts';
 import { covers } from '../http/partial.ts';
 import { ifRangeAllows } from '../http/range.ts';
@@ -108,6 +109,7 @@ export function obtain(
   const disposition = decide({
     method: request.method,
     requestDirectives: request.directives,
+    originCondition: originConditionOf(request.headers),
     stored: usable.stored,
     missReason: usable.missReason,
     cleanliness: usable.cleanliness,

@@ -1,6 +1,7 @@
 /**
- * Requests that the cache takes no part in: other methods than GET and HEAD, and `no-store`. The body goes up as it comes, counted
- * against the site's limit; the answer comes down through a small spool, so that back-pressure reaches both ways.
+ * Requests that the cache takes no part in: other methods than GET and HEAD, `no-store`, and conditions that only the origin
+ * evaluates (If-Match, If-Unmodified-Since: RFC 9111 §4.3.2). The body goes up as it comes, counted against the site's limit; the
+ * answer comes down through a small spool, so that back-pressure reaches both ways.
  *
  * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4).
  */

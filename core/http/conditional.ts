@@ -3,62 +3,73 @@
  * client's preconditions against a stored response, the validators to send upstream, what a 304 or
  * a HEAD changes in what is stored, and what a 304 to the client carries.
  *
- * Invariant: a malformed date condition is ignored, a malformed tag matches nothing (it is compared
- * as text), so that a doubt gives the whole response, never a wrong 304.
+ * Invariants: a malformed date condition is ignored, a malformed tag matches nothing (it is compared
+ * as text), so that a doubt gives the whole response, never a wrong 304; If-Match and
+ * If-Unmodified-Since are the origin's alone and are not evaluated here (RFC 9111 §4.3.2).
  */
 import { parseHttpDate } from './date.ts';
+import { dateValueMs } from './freshness.ts';
 import { combined, first, hopByHop, type RawHeaders, trimWhitespace } from './headers.ts';
 
 /** An entity tag (RFC 9110 §8.8.3); `opaque` includes its quotes. */
 export type EntityTag = { readonly weak: boolean; readonly opaque: string };
 
-/** The stored response that a precondition is held against, and the request. */
+/** The stored response that a GET's or HEAD's precondition is held against, and the request. */
 export type PreconditionInput = {
-  readonly method: string;
   readonly requestHeaders: RawHeaders;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
   /** Status of the stored response: only a 2xx has preconditions (RFC 9110 §13.2.1). */
   readonly status: number;
   readonly nowMs: number;
-  /** Date or time of receipt, which stands in for a missing Last-Modified (RFC 9111 §4.3.2). */
-  readonly dateMs?: number;
+  /** Where there is no Last-Modified: the response's fields and when it came (RFC 9111 §4.3.2). */
+  readonly dated?: { readonly headers: RawHeaders; readonly responseTimeMs: number };
 };
 
 /** What the preconditions of a request make of an answer from the cache. */
-export type PreconditionOutcome = 'proceed' | 'not-modified' | 'precondition-failed';
+export type PreconditionOutcome = 'proceed' | 'not-modified';
 
-/** RFC 9110 §13.2.2, in its order, for a stored response. */
+/**
+ * RFC 9111 §4.3.2: If-None-Match, then If-Modified-Since, against the stored response for a GET or
+ * HEAD.
+ */
 export function evaluatePreconditions(input: PreconditionInput): PreconditionOutcome {
   const { requestHeaders } = input;
   if (!isConditional(requestHeaders)) return 'proceed';
   if (input.status < 200 || input.status > 299) return 'proceed';
-  const ifMatch = combined(requestHeaders, 'if-match');
-  if (ifMatch !== undefined) {
-    if (!anyTagMatches(ifMatch, input.etag, strongMatch)) return 'precondition-failed';
-  } else if (isModifiedSince(input, 'if-unmodified-since') === true) {
-    return 'precondition-failed';
-  }
-  const isRead = input.method === 'GET' || input.method === 'HEAD';
   const ifNoneMatch = combined(requestHeaders, 'if-none-match');
   if (ifNoneMatch !== undefined) {
-    if (!anyTagMatches(ifNoneMatch, input.etag, weakMatch)) return 'proceed';
-    return isRead ? 'not-modified' : 'precondition-failed';
+    return anyTagMatches(ifNoneMatch, input.etag, weakMatch) ? 'not-modified' : 'proceed';
   }
-  return isRead && isModifiedSince(input, 'if-modified-since') === false
-    ? 'not-modified'
-    : 'proceed';
+  return isModifiedSince(input) === false ? 'not-modified' : 'proceed';
 }
 
-/** Whether the request has a precondition (If-Range belongs to Range and is none). */
+/** Whether the request has a precondition that a cache evaluates. */
 export function isConditional(requestHeaders: RawHeaders): boolean {
   for (let i = 0; i < requestHeaders.length; i += 2) {
     const name = requestHeaders[i] ?? '';
-    // All four begin with "If-"; anything else costs no lower-casing.
-    if ((name.charCodeAt(0) | 0x20) !== 0x69 || name.charCodeAt(2) !== 0x2d) continue;
-    if (preconditions.has(name.toLowerCase())) return true;
+    if (mayBeCondition(name) && cacheConditions.has(name.toLowerCase())) return true;
   }
   return false;
+}
+
+/**
+ * The name of a precondition that only the origin may evaluate (RFC 9111 §4.3.2), in lower case; such
+ * a request is forwarded as it is. If-Range belongs to Range and is none.
+ */
+export function originConditionOf(requestHeaders: RawHeaders): string | undefined {
+  for (let i = 0; i < requestHeaders.length; i += 2) {
+    const name = requestHeaders[i] ?? '';
+    if (!mayBeCondition(name)) continue;
+    const lowerName = name.toLowerCase();
+    if (originConditions.has(lowerName)) return lowerName;
+  }
+  return undefined;
+}
+
+/** All conditions begin with "If-"; anything else costs no lower-casing. */
+function mayBeCondition(name: string): boolean {
+  return (name.charCodeAt(0) | 0x20) === 0x69 && name.charCodeAt(2) === 0x2d;
 }
 
 /** A well-formed entity tag, or undefined. */
@@ -146,12 +157,8 @@ export function notModifiedHeaders(stored: RawHeaders): string[] {
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 
-const preconditions: ReadonlySet<string> = new Set([
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-]);
+const cacheConditions: ReadonlySet<string> = new Set(['if-none-match', 'if-modified-since']);
+const originConditions: ReadonlySet<string> = new Set(['if-match', 'if-unmodified-since']);
 
 /** Fields that belong to the stored bytes, whatever a 304 says of its own (RFC 9111 §3.2). */
 const bodyBound: ReadonlySet<string> = new Set([
@@ -179,27 +186,27 @@ const contentBound: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether the stored response was modified after the date of a condition; undefined when there is no
- * such condition or it must be ignored (RFC 9110 §13.1.3, 13.1.4: no date, or several lines).
+ * Whether the stored response was modified after If-Modified-Since; undefined when there is no such
+ * condition or it must be ignored (RFC 9110 §13.1.3: no date, or several lines).
  */
-function isModifiedSince(
-  input: PreconditionInput,
-  field: 'if-modified-since' | 'if-unmodified-since',
-): boolean | undefined {
-  const text = combined(input.requestHeaders, field);
+function isModifiedSince(input: PreconditionInput): boolean | undefined {
+  const text = combined(input.requestHeaders, 'if-modified-since');
   if (text === undefined) return undefined;
   const sinceMs = parseHttpDate(text, input.nowMs);
   if (sinceMs === undefined) return undefined;
   if (text === input.lastModified) return false;
-  const modifiedMs =
-    input.lastModified === undefined
-      ? input.dateMs
-      : parseHttpDate(input.lastModified, input.nowMs);
+  const modifiedMs = modifiedAtMs(input);
   return modifiedMs === undefined ? undefined : modifiedMs > sinceMs;
 }
 
+/** RFC 9111 §4.3.2: Last-Modified; without one Date, or when the response was received. */
+function modifiedAtMs({ lastModified, dated, nowMs }: PreconditionInput): number | undefined {
+  if (lastModified !== undefined) return parseHttpDate(lastModified, nowMs);
+  return dated && dateValueMs(dated.headers, dated.responseTimeMs);
+}
+
 /** Whether a list of tags (RFC 9110 §13.1.1, 13.1.2) or `*` holds one that matches. */
-function anyTagMatches(
+export function anyTagMatches(
   list: string,
   etag: string | undefined,
   matches: (a: string, b: string) => boolean,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { evaluatePreconditions } from '../../core/http/conditional.ts';
 import { formatHttpDate } from '../../core/http/date.ts';
+import { originConditionsHold } from './origin-conditions.ts';
 
 /** A request as the pages see it. */
 export interface Asked {
@@ -33,26 +34,34 @@ export interface Reply {
   fields?: Record<string, string>;
 }
 
-/** The response to a GET or HEAD: a 304 when the client has it already (RFC 9110 §13.2), else the reply. */
+/** The reply, or what a condition of the request asks for in its place (RFC 9110 §13.2). */
 export function toResponse(reply: Reply, asked: Asked): Response {
   const { status = 200, content } = reply;
   const headers = fieldsOf(reply);
   headers.set('x-origin-request', String(asked.requestNumber));
+  const instead = insteadOfContent(asked, headers, status);
+  if (instead !== undefined) {
+    if (content instanceof ReadableStream) void content.cancel();
+    headers.delete('content-length');
+    headers.delete('content-type');
+    return new Response(null, { status: instead, headers });
+  }
+  return new Response(content, { status, headers });
+}
+
+/** What the preconditions make of the answer, in the order of RFC 9110 §13.2.2: 412, 304, or undefined for the reply itself. */
+function insteadOfContent(asked: Asked, headers: Headers, status: number): 304 | 412 | undefined {
+  if (status < 200 || status > 299) return undefined;
+  if (!originConditionsHold(asked.headers, headers, asked.nowMs)) return 412;
+  if (asked.method !== 'GET' && asked.method !== 'HEAD') return undefined;
   const outcome = evaluatePreconditions({
-    method: asked.method,
     requestHeaders: [...asked.headers].flat(),
     etag: headers.get('etag') ?? undefined,
     lastModified: headers.get('last-modified') ?? undefined,
     status,
     nowMs: asked.nowMs,
   });
-  if (outcome !== 'proceed') {
-    if (content instanceof ReadableStream) void content.cancel();
-    headers.delete('content-length');
-    headers.delete('content-type');
-    return new Response(null, { status: outcome === 'not-modified' ? 304 : 412, headers });
-  }
-  return new Response(content, { status, headers });
+  return outcome === 'not-modified' ? 304 : undefined;
 }
 
 function fieldsOf(reply: Reply): Headers {

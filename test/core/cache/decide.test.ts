@@ -29,6 +29,7 @@ function decideCase({ asked, stored = {}, ageSeconds = 0, with: more }: Case): D
   return decide({
     method: 'GET',
     requestDirectives: asked === undefined ? noDirectives : parseCacheControl([asked]),
+    originCondition: undefined,
     stored: stored === null ? undefined : responseWith(stored),
     missReason: 'uri-miss',
     cleanliness: clean,
@@ -65,6 +66,15 @@ describe('methods and what is not stored', () => {
     'no-store of the request passes, whatever is stored (RFC 9111 §5.2.1.5)': {
       asked: 'no-store',
       gives: { kind: 'pass', fwd: 'request', detail: 'no-store' },
+    },
+    'a condition for the origin only passes, whatever is stored (RFC 9111 §4.3.2)': {
+      with: { originCondition: 'if-match' },
+      gives: { kind: 'pass', fwd: 'request', detail: 'if-match' },
+    },
+    'a condition for the origin only, and the origin must not be asked (RFC 9111 §5.2.1.7)': {
+      asked: 'only-if-cached',
+      with: { originCondition: 'if-unmodified-since' },
+      gives: { kind: 'only-if-cached' },
     },
     'nothing stored: a miss': { stored: null, gives: { kind: 'miss', fwd: 'uri-miss' } },
     'another variant stored: a vary-miss (RFC 9111 §4.1)': {

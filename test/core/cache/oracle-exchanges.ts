@@ -78,6 +78,7 @@ export function breakwaterSays(exchange: Exchange): Verdict & { why: NoStoreReas
   const { kind } = decide({
     method: 'GET',
     requestDirectives: requestCacheControl(laterFields(exchange).flat()),
+    originCondition: undefined,
     stored: responseWith({ freshness, responseTimeMs: receivedAtMs }),
     missReason: 'uri-miss',
     cleanliness: { kind: 'clean' },

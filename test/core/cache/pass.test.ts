@@ -93,6 +93,42 @@ describe('a request that passes by', () => {
     assert.equal(upstream.call(0).field('range'), 'bytes=0-1');
   });
 
+  for (const [name, value] of [
+    ['If-Match', '"2"'],
+    ['If-Unmodified-Since', 'Thu, 01 Jan 2026 00:00:00 GMT'],
+  ] as const) {
+    it(`with ${name} is forwarded with its conditions, fresh as what is stored may be (RFC 9111 §4.3.2)`, async (t) => {
+      const { ask, upstream, engine } = await start(t);
+      upstream.script = (call) =>
+        call.respond({ headers: ['Cache-Control', 'max-age=60'], body: '1' });
+      await ask({ method: 'GET' });
+      upstream.script = (call) => call.respond({ status: 412, body: '' });
+      for (const method of ['GET', 'HEAD']) {
+        const { status, header } = await ask({ method, headers: [name, value] });
+        assert.deepEqual(
+          [status, header('x-cache'), header('cache-status')],
+          [412, 'BYPASS', `par; fwd=request; fwd-status=412; detail=${name.toLowerCase()}`],
+        );
+        assert.equal(upstream.calls.at(-1)?.field(name.toLowerCase()), value);
+      }
+      assert.equal(engine.store.memory.count, 1);
+    });
+  }
+
+  it('with a range and a condition for the origin has the part as the origin gives it', async (t) => {
+    const { ask, upstream } = await start(t);
+    const headers = ['Content-Range', 'bytes 0-1/9', 'ETag', '"1"'];
+    upstream.script = (call) => call.respond({ status: 206, headers, body: 'on' });
+    const asked = ['Range', 'bytes=0-1', 'If-Match', '"1"', 'If-None-Match', '"2"'];
+    const { status, header, body } = await ask({ method: 'GET', headers: asked });
+    assert.deepEqual(
+      [status, header('content-range'), header('content-length'), body.toString()],
+      [206, 'bytes 0-1/9', '2', 'on'],
+    );
+    const sent = ['range', 'if-match', 'if-none-match'].map((name) => upstream.call(0).field(name));
+    assert.deepEqual(sent, ['bytes=0-1', '"1"', '"2"']);
+  });
+
   it('of HEAD tells the length that the origin tells', async (t) => {
     const { ask, upstream } = await start(t);
     upstream.script = (call) =>

@@ -56,6 +56,25 @@ test('a client that has the page gets 304 without a body; another tag gets the p
   assert.equal(other.status, 200);
 });
 
+test('what is not as the client knows it is 412: If-Match, else If-Unmodified-Since (RFC 9110 §13.1.1, 13.1.4)', async () => {
+  const { headers } = await get('/news/1');
+  const date = headers.get('last-modified') ?? '';
+  const before = new Date(Date.parse(date) - 1000).toUTCString();
+  const cases: [Record<string, string>, number][] = [
+    [{ 'if-match': '"other"' }, 412],
+    [{ 'if-match': `"other", ${headers.get('etag')}` }, 200],
+    [{ 'if-unmodified-since': before }, 412],
+    [{ 'if-unmodified-since': date }, 200],
+    [{ 'if-unmodified-since': 'yesterday' }, 200],
+    [{ 'if-unmodified-since': before, 'if-match': '*' }, 200],
+  ];
+  for (const [asked, status] of cases) {
+    const response = await get('/news/1', asked);
+    await response.arrayBuffer();
+    assert.equal(response.status, status, JSON.stringify(asked));
+  }
+});
+
 test('If-Modified-Since is answered by the date, and ignored beside If-None-Match (RFC 9110 §13.1.3)', async () => {
   const date = (await get('/news/1')).headers.get('last-modified') ?? '';
   const dated = await get('/news/1', { 'if-modified-since': date });
