@@ -4,11 +4,13 @@
  *
  * A shield is passed over while passive health has it out, when it cannot be reached, when it says that it takes no requests
  * (`breakwater-refused` with 503, or with 403 where it does not know this edge), and when it is lost before its head and the request may be sent again. Whatever else it
- * answers, errors of the origin included, is the answer.
+ * answers, errors of the origin included, is the answer. An error that the shield made itself because its own upstream failed
+ * (`breakwater-failure`) is that failure: nobody else is asked, since all shields ask the same origins.
  *
  * Invariants: a request of whose body a byte was read is never sent again; fields between tiers are sent to shields
  * only, with the key that proves who asks.
  */
+import { combined } from '../core/http/headers.ts';
 import { tierHeaders } from '../core/purge/command.ts';
 import { formatHostPort } from '../core/runtime/addresses.ts';
 import type { Clock } from '../core/runtime/deps.ts';
@@ -24,10 +26,17 @@ import { carriesBody } from '../core/upstream/outgoing.ts';
 import { createPeerHealth, outcomeOf, type PeerHealth } from '../core/upstream/peer-health.ts';
 import { createRetryBudget } from '../core/upstream/retry-budget.ts';
 import { orderByRendezvous } from '../core/upstream/ring.ts';
-import { refusedField, splitTierFields, withoutTierFields } from '../core/upstream/tier-fields.ts';
+import {
+  failureField,
+  parseFailure,
+  refusedField,
+  splitTierFields,
+  withoutTierFields,
+} from '../core/upstream/tier-fields.ts';
 import type {
   Deadline,
   Failure,
+  ResponseBody,
   Upstream,
   UpstreamRequest,
   UpstreamResponse,
@@ -152,7 +161,7 @@ async function askShield(
     }
     health.done(id, isRefusal ? 'refused' : 'answered');
     if (isRefusal) return refused(id, request, answer);
-    return { next: false, result: { ok: true, response: answer } };
+    return { next: false, result: failedBehind(id, answer) ?? { ok: true, response: answer } };
   }
   const { failure } = result;
   // A shield that listens on a port of the system's choosing has another one after a restart.
@@ -187,6 +196,33 @@ function refused(id: string, request: UpstreamRequest, answer: UpstreamResponse)
   const failure = upstreamFailure('unavailable', `the shield ${id} takes no requests`);
   if (carriesBody(request)) return { next: false, result: { ok: false, failure } };
   return { next: true, reason: 'refused', failure };
+}
+
+/** The failure of the shield's own upstream, if that is what it answers with. */
+function failedBehind(id: string, answer: UpstreamResponse): UpstreamResult | undefined {
+  const told = answer.tierHeaders.get(failureField);
+  if (told === undefined || answer.status < 500) return undefined;
+  discard(answer.body);
+  const proxyStatus = combined(answer.headers, 'proxy-status');
+  return {
+    ok: false,
+    failure: {
+      source: 'upstream',
+      retryable: false,
+      cause: `the shield ${id} says: ${told}`,
+      ...parseFailure(told),
+      told: { name: id, status: answer.status, proxyStatus },
+    },
+  };
+}
+
+/** Of a body that nobody wants so much is read, for the connection's sake. */
+const discardBytes = 64 * 1024;
+
+/** Reads a small body to its end, so that its connection can be used again while the origin is away. */
+function discard(body: ResponseBody): void {
+  if (body.lengthBytes === undefined || body.lengthBytes > discardBytes) body.abort();
+  else body.start({ data() {}, end() {}, fail() {} });
 }
 
 function toShield(request: UpstreamRequest, credentials: string) {

@@ -62,6 +62,7 @@ async function explainNode(
     headers: Object.entries(headers).flat(),
     // A shield is asked by tiers only, and believes what they pass on.
     honoursDirectives: key.site.cache.clientRevalidation || node.role === 'shield',
+    staleWhenUnreachableMs: key.site.cache.staleWhenUnreachableMs,
     nowMs: atMs,
   });
   const owner = ownerOf(key.text, node.workers);

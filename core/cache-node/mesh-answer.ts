@@ -139,6 +139,7 @@ function decidedOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): D
     disposition: answer.disposition,
     collapsed: answer.collapsed,
     revalidated: answer.kind === 'stored' && answer.revalidated,
+    ...(answer.kind === 'stored' && answer.failure ? { failure: answer.failure } : {}),
   };
 }
 

@@ -13,7 +13,9 @@ import type { MissReason } from './store.ts';
 export type Disposition =
   | { kind: 'hit' }
   /** Served although stale; `revalidating` refreshes it in the background. */
-  | { kind: 'stale'; why: 'revalidating' | 'upstream-error' | 'max-stale' }
+  | { kind: 'stale'; why: 'revalidating' | 'max-stale' }
+  /** Served because the upstream, asked for the reason `fwd`, has failed: what is decided after that. */
+  | { kind: 'stale'; why: 'upstream-error'; fwd: 'stale' | 'request' }
   | { kind: 'revalidate'; fwd: 'stale' | 'request' }
   | { kind: 'miss'; fwd: MissReason | 'miss'; detail?: MissDetail }
   | { kind: 'pass'; fwd: 'bypass' | 'method' | 'request'; detail?: string }
@@ -100,8 +102,8 @@ export function stalenessSeconds(
 }
 
 /**
- * Whether a stored response may answer because the upstream failed: gave no answer, or 500, 502, 503 or 504 (RFC 5861 §4,
- * RFC 9111 §4.2.4). Only where the response, the site or the client names a window for it.
+ * Whether a stored response may answer because the upstream failed in whatever way, with 500, 502, 503 or 504 as well (RFC 5861
+ * §4): where the response, the site or the client names a window for it, or it is not stale at all.
  */
 export function mayServeOnError(
   stored: StoredResponse,

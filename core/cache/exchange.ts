@@ -124,6 +124,8 @@ export interface Decided {
   collapsed: boolean;
   /** Whether a 304 confirmed it. */
   revalidated: boolean;
+  /** The upstream's trouble, when what is stored stands in. */
+  failure?: Failure | undefined;
 }
 
 /** The failure of a request that nobody waits for any more. */
@@ -132,4 +134,12 @@ export const abortedFailure: Failure = {
   kind: 'aborted',
   retryable: false,
   cause: 'nobody waits for it any more',
+};
+
+/** The failure of an answer whose head has come and nothing more. */
+export const cutBeforeFirstByte: Failure = {
+  source: 'upstream',
+  kind: 'cut',
+  retryable: false,
+  cause: 'the body ended before its first byte',
 };

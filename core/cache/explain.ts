@@ -19,12 +19,14 @@ import type {
 } from '../purge/explanation.ts';
 import type { PurgeIndex } from '../purge/index.ts';
 import { assertNever } from '../runtime/deps.ts';
+import type { Failure } from '../upstream/upstream.ts';
 import { cleanThrough } from './clean-through.ts';
 import type { Coalescer } from './coalesce.ts';
-import { type Disposition, decide, mayServeOnError, stalenessSeconds } from './decide.ts';
+import { type Disposition, decide, stalenessSeconds } from './decide.ts';
 import type { StoredResponse } from './entry.ts';
 import { partsKey } from './part.ts';
 import { type PeekDeps, peek } from './peek.ts';
+import { staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup } from './store.ts';
 
 export interface ExplainDeps extends PeekDeps {
@@ -39,6 +41,8 @@ export interface ImaginedRequest {
   headers: RawHeaders;
   /** Whether directives of requests are obeyed: where the site says so, and for tiers. */
   honoursDirectives: boolean;
+  /** The site's limit for what is stale while nobody can be reached; undefined: none. */
+  staleWhenUnreachableMs: number | undefined;
   nowMs: number;
 }
 
@@ -87,7 +91,7 @@ function decisionOf(
   request: ImaginedRequest,
 ): Decision {
   const { stored, cleanliness, missReason } = lookup;
-  const { nowMs } = request;
+  const { nowMs, staleWhenUnreachableMs: limitMs } = request;
   const directives = request.honoursDirectives
     ? requestCacheControl(request.headers)
     : noDirectives;
@@ -102,6 +106,10 @@ function decisionOf(
     isRefresh: false,
     nowMs,
   });
+  const onFailure = (failure: Failure | undefined) => {
+    const use = { cleanliness, asked: directives, failure, limitMs, nowMs };
+    return stored !== undefined && staleOnFailure({ stored, ...use }) === 'serve';
+  };
   const ttlSeconds = stored ? -stalenessSeconds(stored, cleanliness, nowMs) : undefined;
   const member = memberOf(disposition, ttlSeconds);
   return {
@@ -110,9 +118,17 @@ function decisionOf(
     fwd: member.fwd ?? null,
     detail: member.detail ?? null,
     ttlSeconds: member.ttl === undefined ? null : rounded(member.ttl),
-    servesOnError: stored !== undefined && mayServeOnError(stored, cleanliness, directives, nowMs),
+    servesOnError: onFailure(undefined),
+    servesWhenUnreachable: onFailure(imaginedFailure),
   };
 }
+
+const imaginedFailure: Failure = {
+  source: 'upstream',
+  kind: 'connect',
+  retryable: false,
+  cause: 'imagined',
+};
 
 /** The words of `outcome.ts` for what has not happened yet: without what only an upstream's answer can add. */
 function memberOf(

@@ -19,6 +19,7 @@ import {
   type SourceResult,
 } from './exchange.ts';
 import { baseKey, isLooseParts, maxParts } from './part.ts';
+import { isErrorOfUpstream } from './stale-on-failure.ts';
 import { type FlightDeps, startTransfer, type Transfer } from './transfer.ts';
 
 export type { FlightDeps, FlightLimits } from './transfer.ts';
@@ -55,6 +56,8 @@ export interface Flight {
   watchBacking(listener: (backing: BodyBacking) => void): void;
   /** Whether the whole body has arrived. */
   isComplete(): boolean;
+  /** Resolves once the body has begun; with the failure when it broke off before its first byte. After `head` only. */
+  begun(): Promise<Failure | undefined>;
   /** Says that somebody wants the flight; the returned call says that they no longer do. */
   join(): () => void;
   /** What arrives is not stored: an unsafe request has changed the target meanwhile (RFC 9111 §4.4). */
@@ -94,7 +97,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
       settle();
       return head;
     }
-    dropWhatMayNotStay(deps, plan, head.notStored);
+    dropWhatMayNotStay(deps, plan, head);
     transfer = startTransfer(deps, {
       body: result.body,
       entry: head.entry,
@@ -117,6 +120,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
     hasBeginning: () => transfer?.hasBeginning() === true,
     watchBacking: (listener) => transfer?.watchBacking(listener),
     isComplete: () => transfer?.isComplete() === true,
+    begun: async () => transfer?.begun(),
     join() {
       interested += 1;
       let left = false;
@@ -165,13 +169,17 @@ function takeOver(
   else store.update(entry, maxVariants);
 }
 
-/** A response that forbids copies forbids the older one as well, or that would be served stale in its place. */
+/**
+ * A response that forbids copies forbids the older one as well, or that would be served stale in its place. But what an error
+ * forbids is to keep the error: the older response is what RFC 5861 §4 serves instead of it.
+ */
 function dropWhatMayNotStay(
   { store }: FlightDeps,
   { request, writesToDisk }: FlightPlan,
-  notStored: NotStored | null,
+  { entry, notStored }: Extract<FlightHead, { kind: 'streaming' }>,
 ): void {
   if (notStored === null || !reasonsAgainstCopies.has(notStored)) return;
+  if (isErrorOfUpstream(entry.status)) return;
   store.remove([baseKey(request.key.text)], writesToDisk);
 }
 

@@ -14,9 +14,11 @@ import {
   openExchange,
 } from './client-exchange.ts';
 import type { Disposition } from './decide.ts';
+import { cutBeforeFirstByte } from './exchange.ts';
 import { relayInterim } from './interim.ts';
 import type { Answer } from './obtain.ts';
 import { obtainRange } from './obtain-range.ts';
+import { memberOfFailed } from './outcome.ts';
 import { passOn } from './pass.ts';
 import { send, sendPassed } from './send.ts';
 import { failUpstream, refuse, sendError } from './send-error.ts';
@@ -61,7 +63,10 @@ export async function handle(
     distrustsStore: true,
     goneSignal: () => goneSignal(exchange),
   });
-  if (!(await act(exchange, instead))) failUpstream(exchange, cutBeforeFirstByte);
+  if (await act(exchange, instead)) return;
+  const failure = cutBeforeFirstByte;
+  const member = 'collapsed' in instead ? memberOfFailed({ ...instead, failure }) : {};
+  failUpstream(exchange, failure, member);
 }
 
 /** Does what was decided; false when nothing could be sent because the body is unreadable. */
@@ -73,13 +78,14 @@ function act(exchange: AdmittedExchange, answer: Answer): boolean | Promise<bool
     case 'pass':
       return pass(exchange, answer.disposition);
     case 'failed':
-      failUpstream(exchange, answer.failure);
+      failUpstream(exchange, answer.failure, memberOfFailed(answer));
       return true;
     case 'only-if-cached':
       sendError(exchange, {
         status: 504,
         title: 'Not in the cache',
         detail: 'only-if-cached, and nothing usable is stored',
+        member: { detail: 'only-if-cached' },
       });
       return true;
     default:
@@ -87,25 +93,20 @@ function act(exchange: AdmittedExchange, answer: Answer): boolean | Promise<bool
   }
 }
 
-const cutBeforeFirstByte: Failure = {
-  source: 'upstream',
-  kind: 'cut',
-  retryable: false,
-  cause: 'the body ended before its first byte',
-};
-
 /** Sends the request on, past the cache. */
 async function pass(
   exchange: AdmittedExchange,
   disposition: Extract<Disposition, { kind: 'pass' }>,
 ): Promise<true> {
   const passed = await passOn(exchange, disposition);
+  const failed = (failure: Failure) =>
+    failUpstream(exchange, failure, memberOfFailed({ disposition, failure, collapsed: false }));
   switch (passed.kind) {
     case 'response':
-      if (!sendPassed(exchange, passed)) failUpstream(exchange, cutBeforeFirstByte);
+      if (!sendPassed(exchange, passed)) failed(cutBeforeFirstByte);
       return true;
     case 'failed':
-      failUpstream(exchange, passed.failure);
+      failed(passed.failure);
       return true;
     case 'refused':
       sendError(exchange, passed);

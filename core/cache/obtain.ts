@@ -15,15 +15,21 @@ import { assertNever, type Clock } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
 import type { Cleanliness } from './clean-through.ts';
 import type { Coalescer, Joined } from './coalesce.ts';
-import { type Disposition, decide, mayServeOnError } from './decide.ts';
+import { type Disposition, decide } from './decide.ts';
 import { hintFromStored } from './early-hints.ts';
 import type { StoredResponse } from './entry.ts';
-import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
+import {
+  type CacheRequest,
+  cutBeforeFirstByte,
+  type FetchReport,
+  type SourceResult,
+} from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
 import type { Assembled } from './slices.ts';
+import { isErrorOfUpstream, type StaleVerdict, staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup, Store } from './store.ts';
 
 export type Answer =
@@ -36,7 +42,7 @@ export type Answer =
       revalidated: boolean;
       collapsed: boolean;
       report: FetchReport | undefined;
-      /** The upstream's trouble, when this is served instead. */
+      /** Why the upstream gave no answer, when this is served instead. */
       failure?: Failure | undefined;
       assembled?: Assembled;
     }
@@ -150,7 +156,10 @@ function lookUp({ store }: ObtainDeps, { key, headers, part, startedAtMs }: Cach
   );
 }
 
-function fromStore({ stored, cleanliness }: Lookup, disposition: Disposition): Answer {
+function fromStore(
+  { stored, cleanliness }: Lookup,
+  disposition: Disposition,
+): Extract<Answer, { kind: 'stored' }> {
   if (!stored) throw new Error('decided to reuse a response where none is stored');
   return {
     kind: 'stored',
@@ -172,22 +181,24 @@ async function fromUpstream(
 ): Promise<Answer> {
   const joined = await deps.coalescer.join(request, {
     alone: fliesAlone(request, disposition),
-    fresh: disposition.kind === 'revalidate' && disposition.fwd === 'request',
+    fresh: isForced(request, disposition),
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal: options.goneSignal?.(),
   });
-  if (!joined) {
-    const refused = { kind: 'failed', failure: overload } as const;
-    return (
-      staleInstead(request, lookup, refused, false) ?? { ...refused, disposition, collapsed: false }
-    );
-  }
-  const instead = staleInstead(request, lookup, joined.head, joined.collapsed);
-  if (instead) {
-    joined.leave();
-    return instead;
-  }
+  const trouble: Trouble | undefined = joined
+    ? (troubleOf(joined.head) ?? (await brokenOff(request, lookup, joined)))
+    : { failure: overload };
+  const instead = trouble && insteadOf(request, lookup, disposition, trouble, joined);
+  if (instead) joined?.leave();
+  if (instead) return instead;
+  if (!joined) return { kind: 'failed', failure: overload, disposition, collapsed: false };
   return answerOf(deps, joined, disposition);
+}
+
+/** RFC 9111 §5.2.1.1, 5.2.1.4: the client wants to be told what the origin says from here on, not a moment ago. */
+function isForced({ directives }: CacheRequest, disposition: Disposition): boolean {
+  if (disposition.kind !== 'revalidate') return false;
+  return disposition.fwd === 'request' || directives.noCache !== undefined;
 }
 
 /** Requests whose answer may be for one user only, and those of which it is known, do not wait for each other. */
@@ -231,30 +242,65 @@ function isLostWorker(result: SourceResult): boolean {
   );
 }
 
-/** RFC 5861 §4, RFC 9111 §4.2.4: a stale response where the upstream has failed, if nothing forbids it. */
-function staleInstead(
+/** Why the upstream gave no answer; undefined: it gave one that is an error. */
+interface Trouble {
+  failure: Failure | undefined;
+  report?: FetchReport;
+}
+
+function troubleOf(head: FlightHead): Trouble | undefined {
+  if (head.kind === 'failed') return { failure: head.failure };
+  if (head.kind !== 'streaming' || !isErrorOfUpstream(head.entry.status)) return undefined;
+  return { failure: undefined, report: head.report };
+}
+
+/** A body that breaks off before its first byte is as good as none, where it matters to what is stored that none has come. */
+async function brokenOff(
+  request: CacheRequest,
+  lookup: Lookup,
+  { head, flight }: Joined,
+): Promise<Trouble | undefined> {
+  if (head.kind !== 'streaming' || head.notStored !== null) return undefined;
+  if (verdictOn(request, lookup, cutBeforeFirstByte) === 'withhold') return undefined;
+  const failure = await flight.begun();
+  return failure && { failure };
+}
+
+function verdictOn(
   request: CacheRequest,
   { stored, cleanliness }: Lookup,
-  head: FlightHead,
-  collapsed: boolean,
-): Answer | undefined {
-  const failed =
-    head.kind === 'failed' ||
-    (head.kind === 'streaming' && [500, 502, 503, 504].includes(head.entry.status));
-  if (!failed || !stored) return undefined;
-  if (!mayServeOnError(stored, cleanliness, request.directives, request.startedAtMs)) {
-    return undefined;
-  }
-  return {
-    kind: 'stored',
-    entry: stored,
+  failure: Failure | undefined,
+): StaleVerdict {
+  // Whoever refreshes in the background has what is stale already.
+  if (!stored || request.isRefresh) return 'withhold';
+  return staleOnFailure({
+    stored,
     cleanliness,
-    disposition: { kind: 'stale', why: 'upstream-error' },
-    revalidated: false,
-    collapsed,
-    report: head.kind === 'streaming' ? head.report : undefined,
-    failure: head.kind === 'failed' ? head.failure : undefined,
-  };
+    asked: request.directives,
+    failure,
+    limitMs: request.key.site.cache.staleWhenUnreachableMs,
+    nowMs: request.startedAtMs,
+  });
+}
+
+/** The answer in place of what the upstream did not give, or gave as an error; undefined: the error itself. */
+function insteadOf(
+  request: CacheRequest,
+  lookup: Lookup,
+  asked: Disposition,
+  { failure, report }: Trouble,
+  joined: Joined | undefined,
+): Answer | undefined {
+  const collapsed = joined?.collapsed === true;
+  const verdict = verdictOn(request, lookup, failure);
+  if (verdict === 'serve') {
+    const fwd = asked.kind === 'revalidate' ? asked.fwd : 'stale';
+    const served = fromStore(lookup, { kind: 'stale', why: 'upstream-error', fwd });
+    return { ...served, collapsed, report, failure };
+  }
+  if (!failure) return undefined;
+  const told = verdict === 'unvalidated' ? { ...failure, unvalidated: true as const } : failure;
+  return { kind: 'failed', failure: told, disposition: asked, collapsed };
 }
 
 function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
@@ -276,6 +322,7 @@ function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
         revalidated: decided ? decided.revalidated : true,
         collapsed,
         report: head.report,
+        failure: decided?.failure,
       };
     case 'streaming':
       return {

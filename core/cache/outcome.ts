@@ -11,10 +11,13 @@ import type { Answer } from './obtain.ts';
 /** X-Cache (DESIGN section 2). */
 export type XCache = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS' | 'ERROR';
 
+/** What a member of Cache-Status says beside the name of the cache. */
+export type Member = Omit<CacheStatusMember, 'cache'>;
+
 export interface Outcome {
   xCache: XCache;
   /** This tier's member of Cache-Status, and those of the tiers behind. */
-  member: Omit<CacheStatusMember, 'cache'>;
+  member: Member;
   behind: string | undefined;
   /** Undefined: no Age is sent, because nothing has been stored on the way. */
   ageSeconds: number | undefined;
@@ -48,6 +51,20 @@ const fetchedWords: Record<NotStored, XCache> = {
 };
 
 type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
+
+/** Describes a request that the upstream's failure has left without a response. */
+export function memberOfFailed({
+  disposition,
+  failure,
+  collapsed,
+}: Pick<Extract<Answer, { kind: 'failed' }>, 'disposition' | 'failure' | 'collapsed'>): Member {
+  const status = failure.told?.status;
+  return {
+    ...forwarded({ disposition, collapsed }),
+    ...(status === undefined ? {} : { fwdStatus: status }),
+    detail: failure.unvalidated ? 'unvalidated' : failure.kind,
+  };
+}
 
 /** Describes an answer that has a response. */
 export function outcomeOf(answer: Delivered, nowMs: number): Outcome {
@@ -94,12 +111,15 @@ function storedOutcome(answer: Extract<Answer, { kind: 'stored' }>, ttlSeconds: 
   const { disposition, report } = answer;
   const ttl = Math.floor(ttlSeconds);
   if (disposition.kind === 'hit') return { xCache: 'HIT', member: { hit: true, ttl } };
-  const fwdStatus = report?.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus };
+  const status = report?.fwdStatus ?? answer.failure?.told?.status;
+  const fwdStatus = status === undefined ? {} : { fwdStatus: status };
   if (disposition.kind === 'stale') {
     // RFC 9211 §2.1: `hit` says that nobody was asked, so it never stands beside `fwd`.
     const wasAsked = disposition.why === 'upstream-error';
     const way = wasAsked ? { ...forwarded(answer), ...fwdStatus } : { hit: true as const };
-    return { xCache: 'STALE', member: { ...way, ttl, detail: disposition.why } };
+    // What the client wanted validated may be fresh all the same.
+    const xCache = ttlSeconds > 0 ? 'HIT' : 'STALE';
+    return { xCache, member: { ...way, ttl, detail: disposition.why } };
   }
   const stored = answer.revalidated ? { stored: true as const } : {};
   return {
@@ -117,12 +137,12 @@ function xCacheOfFetched(
 }
 
 /** Why it went forward (RFC 9211 §2.2), and whether together with others. */
-function forwarded(answer: Delivered): Pick<CacheStatusMember, 'fwd' | 'collapsed'> {
-  const { disposition } = answer;
+function forwarded({
+  disposition,
+  ...answer
+}: Pick<Delivered, 'disposition' | 'collapsed'>): Pick<Member, 'fwd' | 'collapsed'> {
   const collapsed = answer.collapsed ? { collapsed: true as const } : {};
-  if (disposition.kind === 'hit' || disposition.kind === 'only-if-cached') return collapsed;
-  const fwd = disposition.kind === 'stale' ? 'stale' : disposition.fwd;
-  return { fwd, ...collapsed };
+  return 'fwd' in disposition ? { fwd: disposition.fwd, ...collapsed } : collapsed;
 }
 
 /** Why it was fetched, if a purge was the reason; else why it is not stored; else what was known before. */

@@ -4,12 +4,16 @@
  *
  * Invariant: after an answer to a request whose body was not read, the connection takes no further request.
  */
+
+import { formatCacheStatus } from '../http/cache-status.ts';
 import { combined, first } from '../http/headers.ts';
-import { problemBody, proxyStatus } from '../http/problem.ts';
+import { problemBody } from '../http/problem.ts';
+import { failureField, formatFailure } from '../upstream/tier-fields.ts';
 import type { Failure } from '../upstream/upstream.ts';
 import type { Refused } from './admit.ts';
 import { accessStart, type ClientExchange } from './client-exchange.ts';
-import { proxyErrorOf, statusOf } from './upstream-errors.ts';
+import type { Member } from './outcome.ts';
+import { detailOf, proxyStatusOf, statusOf } from './upstream-errors.ts';
 
 export interface ErrorAnswer {
   status: number;
@@ -19,6 +23,7 @@ export interface ErrorAnswer {
   fields?: readonly string[];
   /** What happened, for the log. */
   failure?: Failure;
+  member?: Member;
 }
 
 /** Of a body that is not wanted, so much is read before the connection ends, and for so long. */
@@ -32,33 +37,39 @@ export function refuse(exchange: ClientExchange, refused: Refused): void {
   sendError(exchange, refused);
 }
 
-/** Answers when the upstream has failed. */
-export function failUpstream(exchange: ClientExchange, failure: Failure): void {
+/** Answers when the upstream has failed; `member` says what the cache had to do with it. */
+export function failUpstream(exchange: ClientExchange, failure: Failure, member: Member): void {
+  const { deps, admitted } = exchange;
   const status = statusOf(failure);
-  const fields = ['Proxy-Status', proxyStatus(proxyErrorOf(exchange.deps.nodeId, failure))];
-  const title = status === 408 ? 'Request timeout' : 'Upstream failed';
-  sendError(exchange, { status, title, detail: failureDetail(status), fields, failure });
+  const told = admitted?.tier ? formatFailure(failure) : undefined;
+  sendError(exchange, {
+    status,
+    title: status === 408 ? 'Request timeout' : 'Upstream failed',
+    detail: detailOf(failure),
+    fields: [
+      ...['Proxy-Status', proxyStatusOf(deps.nodeId, failure)],
+      ...(told === undefined ? [] : [failureField, told]),
+    ],
+    failure,
+    member,
+  });
 }
 
-function failureDetail(status: number): string {
-  if (status === 408) return 'the body of the request did not arrive in time';
-  if (status === 504) return 'the upstream did not answer in time';
-  if (status === 503) return 'too many requests are under way; try again in a moment';
-  return 'the upstream gave no usable answer';
-}
-
-/** Sends an error; when a head has been sent already, all that is left is to cut. */
+/**
+ * Sends an error; when a head has been sent already, all that is left is to cut. RFC 9211 §2: an answer that a cache makes
+ * itself has no member of Cache-Status, so what would stand in it is for the log only.
+ */
 export function sendError(exchange: ClientExchange, answer: ErrorAnswer): void {
   const { deps, req, res } = exchange;
-  const { status, title, detail, failure } = answer;
+  const { status, title, detail, failure, member } = answer;
   const requestId = exchange.admitted?.requestId ?? deps.admit.nextRequestId();
   const accept = combined(req.rawHeaders, 'accept');
   const { contentType, body } = problemBody({ status, title, detail, accept, requestId });
   const bytes = Buffer.from(body);
   const record = accessStart(exchange, {
     xCache: 'ERROR',
-    cacheStatus: detail,
-    from: undefined,
+    cacheStatus: member ? formatCacheStatus({ cache: deps.nodeId, ...member }) : detail,
+    from: failure?.told?.name,
     ...(failure ? { failure: `${failure.kind}: ${failure.cause}` } : {}),
   });
   if (res.headersSent || res.destroyed) {

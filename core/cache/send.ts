@@ -117,7 +117,7 @@ function upstreamOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): 
   if (answer.kind === 'streaming') return { from: answer.head.report.from };
   const { failure, report } = answer;
   return {
-    from: report?.from,
+    from: report?.from ?? failure?.told?.name,
     ...(failure ? { failure: `${failure.kind}: ${failure.cause}` } : {}),
   };
 }

@@ -11,7 +11,7 @@ import type { BodyReader } from './body-reader.ts';
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskWrite } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
-import type { BodyBacking } from './exchange.ts';
+import { abortedFailure, type BodyBacking } from './exchange.ts';
 import { createSpool, type Spool } from './spool.ts';
 import type { Store } from './store.ts';
 
@@ -57,6 +57,8 @@ export interface Transfer {
   /** Whether the body can still be read from its first byte. */
   hasBeginning(): boolean;
   isComplete(): boolean;
+  /** Resolves with the first byte, or the end of a body without any; with the failure when it broke off before. */
+  begun(): Promise<Failure | undefined>;
   /** Calls `listener` with each progress of the rows behind the body, and once now if there are any. */
   watchBacking(listener: (backing: BodyBacking) => void): void;
   /** Nobody wants it any more: it ends, unless finishing it is cheap. */
@@ -74,6 +76,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   /** All bytes have come; what waits for the disk may still be on its way. */
   let hasEnded = false;
   let isOver = false;
+  const beginning = Promise.withResolvers<Failure | undefined>();
   let countedBytes = 0;
 
   const spool = createSpool({
@@ -98,8 +101,9 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
     count();
     plan.onSettled();
   };
-  const fail = () => {
+  const fail = (failure: Failure) => {
     if (isOver || hasEnded) return;
+    beginning.resolve(failure);
     write?.abort();
     spool.fail();
     over();
@@ -107,6 +111,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   const end = () => {
     if (isOver || hasEnded) return;
     hasEnded = true;
+    beginning.resolve(undefined);
     spool.end();
     const isInMemory = complete(deps, plan, spool);
     if (!write || !mayStore()) {
@@ -139,6 +144,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
   body.start({
     data(piece) {
       if (isOver || hasEnded) return;
+      beginning.resolve(undefined);
       spool.append(piece);
       // A reader that was woken may have ended the flight.
       if (isOver) return;
@@ -151,7 +157,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
     end,
     fail(failure) {
       if (!isOver && !hasEnded) deps.onBodyFailed(entry.key, failure);
-      fail();
+      fail(failure);
     },
   });
   return {
@@ -165,6 +171,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
       return probe !== undefined;
     },
     isComplete: () => spool.state === 'complete',
+    begun: () => beginning.promise,
     watchBacking(listener) {
       watchers.add(listener);
       if (backing) listener(backing);
@@ -173,7 +180,7 @@ export function startTransfer(deps: FlightDeps, plan: TransferPlan): Transfer {
       weighAnchor();
       if (spool.state !== 'open' || isWorthFinishing(deps, plan, spool, write)) return;
       body.abort();
-      fail();
+      fail(abortedFailure);
     },
   };
 }

@@ -92,8 +92,10 @@ const decisionSchema = z.object({
   fwd: text.nullable(),
   detail: text.nullable(),
   ttlSeconds: seconds.nullable(),
-  /** Whether what is stored would be served if the upstream failed (RFC 5861 §4). */
+  /** Whether what is stored would be served if the upstream answered 500, 502, 503 or 504 (RFC 5861 §4). */
   servesOnError: z.boolean(),
+  /** Whether it would be served if the upstream could not be reached (RFC 9111 §4.2.4). */
+  servesWhenUnreachable: z.boolean(),
 });
 export type Decision = z.output<typeof decisionSchema>;
 

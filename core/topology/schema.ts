@@ -88,14 +88,22 @@ const cacheRules = z
     surrogateControl: z.boolean().default(false),
     /** Sends a 103 with the preload links of the stored response before an upstream is asked for a newer one. */
     earlyHints: z.boolean().default(false),
+    /**
+     * Serves a stale response while the upstream cannot be reached, for this long after it became stale; 0s: never. Where it is
+     * not given, without end (RFC 9111 §4.2.4).
+     */
+    staleWhenUnreachable: duration.optional(),
   })
-  .transform(({ defaultTtl, staleWhileRevalidate, staleIfError, slice, ...rest }) => ({
-    ...rest,
-    defaultTtlMs: defaultTtl,
-    staleWhileRevalidateMs: staleWhileRevalidate,
-    staleIfErrorMs: staleIfError,
-    sliceBytes: slice,
-  }));
+  .transform(
+    ({ defaultTtl, staleWhileRevalidate, staleIfError, slice, staleWhenUnreachable, ...rest }) => ({
+      ...rest,
+      defaultTtlMs: defaultTtl,
+      staleWhileRevalidateMs: staleWhileRevalidate,
+      staleIfErrorMs: staleIfError,
+      sliceBytes: slice,
+      staleWhenUnreachableMs: staleWhenUnreachable,
+    }),
+  );
 
 const siteTimeouts = z
   .strictObject({

@@ -3,12 +3,42 @@
  * peers; a client or an origin that sends one is not listened to.
  */
 import type { RawHeaders } from '../http/headers.ts';
+import type { Failure, FailureKind } from './upstream.ts';
 
 /**
  * With any value in a 503: the shield is draining or not ready; in a 403: it does not know who asks. Either way it has not looked at
  * the request, and another one should be asked.
  */
 export const refusedField = 'breakwater-refused';
+
+/**
+ * On an answer that a shield has made itself because its own upstream failed: the kind of failure, and `; unvalidated` when what
+ * the shield has stored must not be used without validation. The edge takes it for the failure, and not for an error of the origin.
+ */
+export const failureField = 'breakwater-failure';
+
+/** The field's value; undefined: the fault was on the side of the asking tier, which is to be told as anybody else. */
+export function formatFailure({ source, kind, unvalidated }: Failure): string | undefined {
+  if (source === 'downstream') return undefined;
+  return unvalidated ? `${kind}; unvalidated` : kind;
+}
+
+/** What a value says. What is no kind of these, of a newer release perhaps, is some failure all the same. */
+export function parseFailure(value: string): Pick<Failure, 'kind' | 'unvalidated'> {
+  const [word = '', parameter = ''] = value.split(';').map((part) => part.trim());
+  const kind = failureKinds.find((known) => known === word) ?? 'unavailable';
+  return parameter === 'unvalidated' ? { kind, unvalidated: true } : { kind };
+}
+
+/** All but `aborted`, which has nobody who could be told. */
+const failureKinds: readonly FailureKind[] = [
+  'connect',
+  'timeout',
+  'cut',
+  'framing',
+  'unavailable',
+  'overload',
+];
 
 const PREFIX = 'breakwater-';
 

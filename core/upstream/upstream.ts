@@ -82,6 +82,19 @@ export interface Failure {
   retryable: boolean;
   /** For the log; never shown to clients. */
   cause: string;
+  /** There is a stored response that must not be used without validation, and this kept it from being validated. */
+  unvalidated?: true;
+  /** The failure is a tier's behind us, which has told of it. */
+  told?: ToldBy;
+}
+
+/** How a tier told that its own upstream had failed. */
+export interface ToldBy {
+  /** The tier's id. */
+  name: string;
+  status: number;
+  /** Its Proxy-Status, if it sent one. */
+  proxyStatus: string | undefined;
 }
 
 export interface BodySink {

@@ -44,11 +44,12 @@ export function explanationDetail(explanation: NodeExplanation, terminal: Styled
   ];
 }
 
-/** RFC 5861 §4; of a hit it goes without saying. */
+/** RFC 5861 §4, RFC 9111 §4.2.4; of a hit it goes without saying. */
 function onErrorText({ decision }: NodeExplanation): string {
   if (decision?.kind !== 'revalidate') return '';
-  return decision.servesOnError
-    ? 'what is stored is served if the upstream fails'
+  if (decision.servesOnError) return 'what is stored is served if the upstream fails';
+  return decision.servesWhenUnreachable
+    ? 'what is stored is served if the upstream cannot be reached, but not in place of an error that it answers with'
     : 'what is stored is not served, even if the upstream fails';
 }
 

@@ -88,14 +88,21 @@ const sources: Record<ExplainedResponse['source'], string> = {
   none: 'nothing gives one',
 };
 
-/** The windows of RFC 5861. */
+/** The windows of RFC 5861; without one, what RFC 9111 §4.2.4 allows. */
 export function staleText(response: ExplainedResponse): string {
-  const { staleWhileRevalidateSeconds: revalidating, staleIfErrorSeconds: onError } = response;
+  const {
+    staleWhileRevalidateSeconds: revalidating,
+    staleIfErrorSeconds: onError,
+    flags,
+  } = response;
   const parts = [
     revalidating > 0 ? `${secondsText(revalidating)} while it is refreshed` : undefined,
     onError > 0 ? `${secondsText(onError)} when the upstream fails` : undefined,
   ].filter((part) => part !== undefined);
-  return parts.length === 0 ? 'never' : parts.join(', ');
+  if (parts.length > 0) return parts.join(', ');
+  return flags.mustRevalidate || flags.noCache
+    ? 'never'
+    : 'only while the upstream cannot be reached, if the site allows it';
 }
 
 export function flagsText({ flags }: ExplainedResponse): string {

@@ -179,6 +179,43 @@ test('a 503 of the origin that a shield passes on is an answer', async (t) => {
   assert.equal(arrivalsAt('us'), 0);
 });
 
+const failing = (fields: string, status = '502 Bad Gateway'): Answer =>
+  replying(`HTTP/1.1 ${status}\r\n${fields}Content-Length: 4\r\n\r\nnone`);
+
+test('an error that the shield made because its own upstream failed is that failure, and nobody else is asked', async (t) => {
+  const fields = 'Breakwater-Failure: connect\r\nProxy-Status: eu; error=connection_refused\r\n';
+  const { fetch, arrivalsAt, origin, peers } = await setUp(t, '[eu, us]', {
+    eu: failing(fields),
+    us: fine,
+  });
+  for (let i = 0; i < 6; i++) {
+    const { source, kind, retryable, told } = failureIn(await fetch());
+    assert.deepEqual([source, kind, retryable], ['upstream', 'connect', false]);
+    assert.deepEqual(told, {
+      name: 'eu',
+      status: 502,
+      proxyStatus: 'eu; error=connection_refused',
+    });
+  }
+  assert.deepEqual([arrivalsAt('eu'), arrivalsAt('us'), origin.arrivals.length], [6, 0, 0]);
+  // The next request may come before the body of the last one has been read.
+  assert.ok((peers.eu?.connections ?? 6) <= 2, 'bodies are read, so connections are kept');
+});
+
+test('that the shield could not validate what it has stored is told as well (RFC 9111 §5.2.2.2)', async (t) => {
+  const fields = 'Breakwater-Failure: timeout; unvalidated\r\n';
+  const { fetch } = await setUp(t, 'eu', { eu: failing(fields, '504 Gateway Timeout') });
+  const { kind, unvalidated, told } = failureIn(await fetch());
+  assert.deepEqual([kind, unvalidated, told?.status], ['timeout', true, 504]);
+});
+
+test('an error of the origin is not, nor an answer that is no error', async (t) => {
+  const { fetch } = await setUp(t, 'eu', { eu: failing('') });
+  assert.equal(answered(await fetch()).status, 502);
+  const odd = await setUp(t, 'eu', { eu: failing('Breakwater-Failure: cut\r\n', '404 No') });
+  assert.equal(answered(await odd.fetch()).status, 404);
+});
+
 test('a GET that a shield lost before its head goes to the next, a POST does not', async (t) => {
   const { fetch, arrivalsAt } = await setUp(t, '[eu, us]', { eu: lost, us: fine });
   assert.equal(await askedFrom(fetch()), 'us');

@@ -24,6 +24,7 @@ const nothing = (node: string, role: 'edge' | 'shield', stored: ExplainedRespons
     detail: null,
     ttlSeconds: null,
     servesOnError: false,
+    servesWhenUnreachable: false,
   };
   return {
     node,

@@ -55,6 +55,7 @@ const says = (kind: 'hit' | 'miss', ...copies: HeldCopy[]): WorkerExplanation =>
     detail: null,
     ttlSeconds: kind === 'hit' ? 59 : null,
     servesOnError: kind === 'hit',
+    servesWhenUnreachable: kind === 'hit',
   },
   hitForMiss: null,
   held: copies,
@@ -100,7 +101,13 @@ test('the key is in the site’s normal form, and every worker is asked for it a
   });
   assert.deepEqual([told, site, atMs], [key, ['www.demo.test'], 5000]);
   assert.deepEqual(asked, [
-    { key, headers: ['accept-language', 'de'], honoursDirectives: false, nowMs: 5000 },
+    {
+      key,
+      headers: ['accept-language', 'de'],
+      honoursDirectives: false,
+      staleWhenUnreachableMs: undefined,
+      nowMs: 5000,
+    },
   ]);
 });
 

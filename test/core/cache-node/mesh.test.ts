@@ -115,6 +115,7 @@ function streaming(source: ReturnType<typeof body>, notStored: 'private' | null 
       hasBeginning: () => !source.isGone,
       watchBacking: source.watch,
       isComplete: () => false,
+      begun: async () => undefined,
       join: () => () => {},
       forbidStoring() {},
       interested: 1,

@@ -23,6 +23,7 @@ function ask(engine: TestEngine, headers: string[] = [], path = '/') {
       key: `http://www.demo.test${path}`,
       headers,
       honoursDirectives: true,
+      staleWhenUnreachableMs: engine.site.cache.staleWhenUnreachableMs,
       nowMs: clock.nowMs(),
     },
   );
@@ -128,6 +129,34 @@ describe('what a response’s freshness is made of', () => {
     assert.deepEqual(facts?.flags, { noCache: false, mustRevalidate: true, immutable: true });
     assert.deepEqual([facts?.etag, facts?.lastModified], ['"x"', 'Fri, 20 Nov 2026 10:00:00 GMT']);
   });
+});
+
+describe('whether it would be served if the upstream failed', () => {
+  const cases: [string, string, Record<string, unknown>, [boolean, boolean]][] = [
+    [
+      'a window for errors: in either case (RFC 5861 §4)',
+      'max-age=1, stale-if-error=60',
+      {},
+      [true, true],
+    ],
+    ['no window: while it cannot be reached (RFC 9111 §4.2.4)', 'max-age=1', {}, [false, true]],
+    ['unless the site forbids it', 'max-age=1', { staleWhenUnreachable: '0s' }, [false, false]],
+    [
+      'or it must be validated (RFC 9111 §5.2.2.2)',
+      'max-age=1, must-revalidate',
+      {},
+      [false, false],
+    ],
+  ];
+  for (const [title, cacheControl, cache, expected] of cases) {
+    test(title, async () => {
+      const headers = ['Cache-Control', cacheControl, 'ETag', '"x"'];
+      const engine = await holding(headers, { site: { cache } });
+      await engine.clock.advance(5000);
+      const { servesOnError, servesWhenUnreachable } = ask(engine).decision;
+      assert.deepEqual([servesOnError, servesWhenUnreachable], expected);
+    });
+  }
 });
 
 describe('variants and tiers', () => {

@@ -88,6 +88,39 @@ function drain(from: BodyReader): string {
   return text;
 }
 
+describe('whether a body has begun', () => {
+  const hasBegun = async (flight: Flight) => {
+    let told: string | undefined;
+    void flight.begun().then((failure) => {
+      told = failure?.kind ?? 'begun';
+    });
+    await settle();
+    return told;
+  };
+
+  it('is open until its first byte or its end', async () => {
+    for (const begin of ['push', 'end'] as const) {
+      const { arrive, flight } = launch();
+      const body = await arrive();
+      assert.equal(await hasBegun(flight), undefined);
+      body[begin]('h');
+      assert.equal(await hasBegun(flight), 'begun');
+      body.fail();
+      assert.equal(await hasBegun(flight), 'begun');
+    }
+  });
+
+  it('is answered by the failure when it breaks off before, or when nobody wants it', async () => {
+    const { arrive, flight } = launch();
+    (await arrive()).fail();
+    assert.equal(await hasBegun(flight), 'cut');
+    const left = launch();
+    await left.arrive();
+    left.leave();
+    assert.equal(await hasBegun(left.flight), 'aborted');
+  });
+});
+
 describe('a body that ends well', () => {
   it('goes to its readers as it comes, and into memory when it is whole', async () => {
     const { arrive, flight, stored, settledCount } = launch();

@@ -248,11 +248,81 @@ describe('an error of our own', () => {
     assert.deepEqual([answer.status, answer.header('cache-control')], [502, undefined]);
   });
 
+  it('towards a tier tells the kind of failure, so that it is not taken for an error of the origin', async (t) => {
+    const { ask, engine, upstream } = await start(t, { role: 'shield' });
+    upstream.script = (call) => call.fail({ kind: 'connect' });
+    const missed = await ask('/', { headers: tier });
+    assert.deepEqual([missed.status, missed.header('breakwater-failure')], [502, 'connect']);
+    const must = ['Cache-Control', 'max-age=60, must-revalidate'];
+    upstream.script = (call) => call.respond({ headers: must, body: 'one' });
+    await ask('/', { headers: tier });
+    await engine.clock.advance(60_000);
+    upstream.script = (call) => call.fail({ kind: 'connect' });
+    const stale = await ask('/', { headers: tier });
+    assert.deepEqual(['breakwater-failure', 'proxy-status'].map(stale.header), [
+      'connect; unvalidated',
+      'eu; error=connection_refused; details="unvalidated"',
+    ]);
+    assert.equal(stale.status, 504);
+    upstream.script = (call) => call.respond({ status: 503, body: 'no' });
+    assert.equal((await ask('/', { headers: tier })).header('breakwater-failure'), undefined);
+  });
+
+  it('towards a client never does, and passes on what a tier behind told of it (RFC 9209)', async (t) => {
+    const { ask, upstream, engine } = await start(t);
+    const told = { name: 'eu', status: 504, proxyStatus: 'eu; error=http_response_timeout' };
+    upstream.script = (call) => call.fail({ kind: 'timeout', told });
+    const { status, header } = await ask();
+    assert.deepEqual(
+      [status, header('proxy-status'), header('breakwater-failure')],
+      [504, 'eu; error=http_response_timeout, par; received-status=504', undefined],
+    );
+    const line = engine.accessed[0];
+    assert.deepEqual(
+      [line?.from, line?.cacheStatus],
+      ['eu', 'par; fwd=uri-miss; fwd-status=504; detail=timeout'],
+    );
+  });
+
+  it('504 where what is stored must be validated and nobody can be reached (RFC 9111 §5.2.2.2)', async (t) => {
+    const { ask, upstream, engine } = await start(t);
+    const must = ['Cache-Control', 'max-age=60, must-revalidate'];
+    upstream.script = (call) => call.respond({ headers: must, body: 'one' });
+    await ask();
+    await engine.clock.advance(60_000);
+    upstream.script = (call) => call.fail({ kind: 'connect' });
+    const { status, body } = await ask();
+    assert.equal(status, 504);
+    assert.match(body.toString(), /must not be used before it has been validated/);
+    assert.equal(engine.accessed[1]?.cacheStatus, 'par; fwd=stale; detail=unvalidated');
+  });
+
   it('504 for only-if-cached with nothing stored (RFC 9111 §5.2.1.7)', async (t) => {
-    const { ask, upstream } = await start(t);
+    const { ask, upstream, engine } = await start(t);
     const answer = await ask('/', { headers: ['Cache-Control', 'only-if-cached'] });
     assert.equal(answer.status, 504);
     assert.equal(upstream.calls.length, 0);
+    assert.equal(engine.accessed[0]?.cacheStatus, 'par; detail=only-if-cached');
+  });
+
+  it('has no Cache-Status, which is for what was stored or forwarded (RFC 9211 §2)', async (t) => {
+    const { ask, upstream, engine } = await start(t);
+    upstream.script = (call) => call.fail({ kind: 'connect' });
+    for (const asked of [
+      {},
+      { headers: ['Cache-Control', 'only-if-cached'] },
+      { method: 'POST' },
+    ]) {
+      assert.equal((await ask('/', asked)).header('cache-status'), undefined);
+    }
+    assert.deepEqual(
+      engine.accessed.map(({ cacheStatus }) => cacheStatus),
+      [
+        'par; fwd=uri-miss; detail=connect',
+        'par; detail=only-if-cached',
+        'par; fwd=method; detail=connect',
+      ],
+    );
   });
 
   it('503 says when to come back, when too many wait', async (t) => {

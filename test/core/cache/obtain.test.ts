@@ -266,7 +266,8 @@ describe('when the upstream fails', () => {
   ];
   for (const [title, script] of failing) {
     it(`serves stale within stale-if-error when it ${title} (RFC 5861 §4)`, async () => {
-      const engine = engineWith([{ headers: sie, body: 'one' }]);
+      const site = { cache: { staleWhenUnreachable: '0s' } };
+      const engine = engineWith([{ headers: sie, body: 'one' }], { site });
       await engine.fetch();
       await engine.clock.advance(89_999);
       engine.upstream.script = script;
@@ -275,6 +276,17 @@ describe('when the upstream fails', () => {
       assert.notEqual(await get(engine), 'STALE fwd=stale upstream-error: one');
     });
   }
+
+  it('what forbids to keep the error does not drop what stands in for it (RFC 5861 §4)', async () => {
+    const engine = engineWith([{ headers: sie, body: 'one' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    const headers = ['Cache-Control', 'no-store'];
+    engine.upstream.script = (call) => call.respond({ status: 503, headers, body: 'no' });
+    for (let i = 0; i < 2; i += 1) {
+      assert.equal(await get(engine), 'STALE fwd=stale upstream-error: one');
+    }
+  });
 
   it('an answer of 404 is no failure', async () => {
     const engine = engineWith([
@@ -305,6 +317,131 @@ describe('when the upstream fails', () => {
     assert.equal(engine.upstream.calls.length, 2, 'they wait for each other again');
     engine.upstream.call(1).respond({ status: 500, body: 'oops' });
     for (const { kind } of await Promise.all(later)) assert.equal(kind, 'streaming');
+  });
+});
+
+describe('when the upstream cannot be reached (RFC 9111 §4.2.4)', () => {
+  const stale = 'STALE fwd=stale upstream-error: one';
+  /** An engine that has stored `one` and whose upstream is away from the moment on when that is stale. */
+  async function cutOff(
+    cacheControl: string,
+    options: Parameters<typeof createTestEngine>[0] = {},
+  ) {
+    const engine = engineWith([{ headers: ['Cache-Control', cacheControl], body: 'one' }], options);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    engine.upstream.script = (call) => call.fail({ kind: 'connect' });
+    return engine;
+  }
+  const day = 86_400_000;
+
+  it('serves what is stale without a window, and without end', async () => {
+    const engine = await cutOff('max-age=60');
+    assert.equal(await get(engine), stale);
+    await engine.clock.advance(day);
+    assert.equal(await get(engine), stale);
+  });
+
+  it('to HEAD too', async () => {
+    const engine = await cutOff('max-age=60');
+    assert.equal(await get(engine, '/', { method: 'HEAD' }), stale);
+  });
+
+  it('an answer of 503 is no absence: without a window it is passed on', async () => {
+    const engine = await cutOff('max-age=60');
+    engine.upstream.script = (call) => call.respond({ status: 503, body: 'no' });
+    assert.match(await get(engine), /: no$/);
+  });
+
+  it('for as long as the site says, from when it became stale', async () => {
+    const site = { cache: { staleWhenUnreachable: '10s' } };
+    const engine = await cutOff('max-age=60', { site });
+    await engine.clock.advance(9999);
+    assert.equal(await get(engine), stale);
+    await engine.clock.advance(1);
+    const answer = await engine.ask();
+    assert.ok(answer.kind === 'failed' && answer.failure.kind === 'connect');
+    assert.equal(answer.failure.unvalidated, undefined);
+  });
+
+  it('not at all where the site says 0s, but for a window beside it', async () => {
+    const site = { cache: { staleWhenUnreachable: '0s' } };
+    const never = await cutOff('max-age=60', { site });
+    assert.equal((await never.ask()).kind, 'failed');
+    const window = await cutOff('max-age=60, stale-if-error=30', { site });
+    assert.equal(await get(window), stale);
+  });
+
+  for (const cacheControl of [
+    'max-age=60, must-revalidate',
+    'max-age=60, proxy-revalidate',
+    's-maxage=60',
+    'no-cache, max-age=60',
+  ]) {
+    it(`${cacheControl}: a failure that says why, for HEAD too (§5.2.2.2)`, async () => {
+      const headers = ['Cache-Control', cacheControl, 'ETag', '"1"'];
+      const engine = engineWith([{ headers, body: 'one' }]);
+      await engine.fetch();
+      await engine.clock.advance(60_000);
+      engine.upstream.script = (call) => call.fail({ kind: 'connect' });
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await engine.ask('/', { method });
+        assert.ok(answer.kind === 'failed' && answer.failure.unvalidated);
+      }
+    });
+  }
+
+  it('nothing that was purged hard is served, nor does it count as stored', async () => {
+    const engine = await cutOff('max-age=60, must-revalidate');
+    engine.journal.purge([{ kind: 'everything' }]);
+    const answer = await engine.ask();
+    assert.ok(answer.kind === 'failed' && answer.failure.unvalidated === undefined);
+  });
+
+  it('a body that is cut before its first byte is as good as none', async () => {
+    const engine = await cutOff('max-age=60');
+    engine.upstream.script = (call) => call.respond({ headers: fresh, lengthBytes: 3 }).fail();
+    assert.equal(await get(engine), stale);
+    engine.upstream.script = undefined;
+    const answer = engine.ask();
+    await settle();
+    const body = engine.upstream.calls.at(-1)?.respond({ headers: fresh, lengthBytes: 3 });
+    await settle();
+    body?.push('t');
+    assert.equal((await answer).kind, 'streaming', 'but with one byte it is the answer');
+    body?.fail();
+  });
+
+  it('those who wait together get it together', async () => {
+    const engine = await cutOff('max-age=60');
+    engine.upstream.script = undefined;
+    const all = Array.from({ length: 5 }, () => get(engine));
+    engine.upstream.call(1).fail({ kind: 'timeout' });
+    assert.deepEqual(await Promise.all(all), Array(5).fill(stale));
+    assert.equal(engine.upstream.calls.length, 2);
+  });
+
+  it('a background refresh is told of the failure: it has what is stale already', async () => {
+    const engine = await cutOff('max-age=60, stale-if-error=30');
+    assert.equal((await engine.ask('/', { isRefresh: true })).kind, 'failed');
+  });
+
+  it('what is fresh answers a client that wants it validated', async () => {
+    const engine = engineWith([{ headers: fresh, body: 'one' }]);
+    await engine.fetch();
+    engine.upstream.script = (call) => call.fail({ kind: 'connect' });
+    const noCache = { headers: ['Cache-Control', 'no-cache'] };
+    assert.equal(await get(engine, '/', noCache), 'HIT fwd=request upstream-error: one');
+  });
+
+  it('too many who wait are no absence', async () => {
+    const engine = await cutOff('max-age=60', { maxWaiters: 1 });
+    engine.upstream.script = undefined;
+    const waiting = engine.ask();
+    const answer = await engine.ask();
+    assert.ok(answer.kind === 'failed' && answer.failure.kind === 'overload');
+    engine.upstream.call(1).fail();
+    await waiting;
   });
 });
 

@@ -5,8 +5,9 @@ import type { Disposition } from '../../../core/cache/decide.ts';
 import type { FetchReport, NotStored } from '../../../core/cache/exchange.ts';
 import type { Flight, FlightHead } from '../../../core/cache/flight.ts';
 import type { Answer } from '../../../core/cache/obtain.ts';
-import { outcomeOf } from '../../../core/cache/outcome.ts';
+import { memberOfFailed, outcomeOf } from '../../../core/cache/outcome.ts';
 import { formatCacheStatus } from '../../../core/http/cache-status.ts';
+import { cutFailure } from '../../support/fake-upstream.ts';
 import { type ResponseOverrides, responseWith } from '../../support/responses.ts';
 
 const report: FetchReport = {
@@ -80,12 +81,31 @@ describe('what was stored', () => {
       'stale because the upstream failed: it was asked, so no hit (RFC 9211 §2.1)',
       stored(
         {
-          disposition: { kind: 'stale', why: 'upstream-error' },
+          disposition: { kind: 'stale', why: 'upstream-error', fwd: 'stale' },
           report: { ...report, fwdStatus: 503 },
         },
         { freshness: { lifetimeSeconds: 8 } },
       ),
       'STALE: par; fwd=stale; fwd-status=503; ttl=-2; detail=upstream-error',
+    ],
+    [
+      'stale because a tier behind told that its upstream had failed: its status is the next hop’s',
+      stored(
+        {
+          disposition: { kind: 'stale', why: 'upstream-error', fwd: 'stale' },
+          failure: { ...cutFailure, told: { name: 'eu', status: 502, proxyStatus: undefined } },
+        },
+        { freshness: { lifetimeSeconds: 8 } },
+      ),
+      'STALE: par; fwd=stale; fwd-status=502; ttl=-2; detail=upstream-error',
+    ],
+    [
+      'fresh, though it could not be validated as the client wanted',
+      stored({
+        disposition: { kind: 'stale', why: 'upstream-error', fwd: 'request' },
+        failure: cutFailure,
+      }),
+      'HIT: par; fwd=request; ttl=50; detail=upstream-error',
     ],
     [
       'confirmed by a 304',
@@ -189,6 +209,36 @@ describe('what is not stored', () => {
       const detail = notStored === 'method' ? '' : `; detail=${notStored}`;
       const expected = `${word}: par; fwd=uri-miss; fwd-status=200${detail}`;
       assert.equal(words(streaming({ notStored })), expected);
+    });
+  }
+});
+
+describe('what has failed', () => {
+  const told = { name: 'eu', status: 502, proxyStatus: undefined };
+  const cases: [string, Parameters<typeof memberOfFailed>[0], string][] = [
+    [
+      'why it went forward, and the kind of failure',
+      { disposition: miss, failure: cutFailure, collapsed: false },
+      'par; fwd=uri-miss; detail=cut',
+    ],
+    [
+      'together with others, with the status of the tier that has told of it',
+      { disposition: miss, failure: { ...cutFailure, told }, collapsed: true },
+      'par; fwd=uri-miss; fwd-status=502; collapsed; detail=cut',
+    ],
+    [
+      'what could not be validated',
+      {
+        disposition: { kind: 'revalidate', fwd: 'stale' },
+        failure: { ...cutFailure, unvalidated: true },
+        collapsed: false,
+      },
+      'par; fwd=stale; detail=unvalidated',
+    ],
+  ];
+  for (const [title, failed, expected] of cases) {
+    it(title, () => {
+      assert.equal(formatCacheStatus({ cache: 'par', ...memberOfFailed(failed) }), expected);
     });
   }
 });

@@ -39,6 +39,7 @@ test('what a file leaves out has these values', () => {
     staleWhileRevalidateMs: undefined,
     staleIfErrorMs: undefined,
     sliceBytes: undefined,
+    staleWhenUnreachableMs: undefined,
   });
   assert.deepEqual(site?.timeouts, {
     connectMs: 5000,
@@ -66,6 +67,15 @@ test('what a file leaves out has these values', () => {
     [purge.id, purge.journal],
     ['purge', { kind: 'sqlite', retentionMs: 2_592_000_000 }],
   );
+});
+
+test('what is stale while nobody can be reached has no limit, a limit, or is never served', () => {
+  const limit = (cache: Plain) =>
+    topologySchema.parse(changed((n) => Object.assign(n.sites[0] ?? {}, { cache }))).sites[0]?.cache
+      .staleWhenUnreachableMs;
+  assert.equal(limit({}), undefined);
+  assert.equal(limit({ staleWhenUnreachable: '1d' }), 86_400_000);
+  assert.equal(limit({ staleWhenUnreachable: '0s' }), 0);
 });
 
 test('a shield list is a list of rings: an id, ids in order, or a ring within', () => {

@@ -28,6 +28,7 @@ const hit: Decision = {
   detail: null,
   ttlSeconds: 41.8,
   servesOnError: true,
+  servesWhenUnreachable: true,
 };
 const miss: Decision = {
   ...hit,
@@ -36,6 +37,7 @@ const miss: Decision = {
   fwd: 'uri-miss',
   ttlSeconds: null,
   servesOnError: false,
+  servesWhenUnreachable: false,
 };
 const copy = {
   tier: 'memory' as const,
@@ -154,6 +156,29 @@ describe('one node in detail', () => {
         'worker 0: MISS, nothing is stored, and asks worker 1',
         '1 of 3 did not answer in time',
       ],
+    );
+  });
+
+  test('what is to be validated: what would become of it if the upstream failed', () => {
+    const revalidate: Decision = { ...hit, kind: 'revalidate', fwd: 'stale' };
+    const onError = (changes: Partial<Decision>) =>
+      onlyLine(detail({ decision: { ...revalidate, ...changes } }), 'on error') ?? '';
+    assert.match(onError({}), /is served if the upstream fails$/);
+    assert.match(
+      onError({ servesOnError: false }),
+      /is served if the upstream cannot be reached, /,
+    );
+    const neither = { servesOnError: false, servesWhenUnreachable: false };
+    assert.match(onError(neither), /is not served, even if the upstream fails$/);
+  });
+
+  test('without a window nothing is stale but where nobody can be reached', () => {
+    const none = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 0 };
+    const flags = { noCache: false, mustRevalidate: false, immutable: false };
+    const lines = detail({ stored: [response({ ...none, flags })] });
+    assert.match(
+      onlyLine(lines, 'may be stale') ?? '',
+      /only while the upstream cannot be reached/,
     );
   });
 
