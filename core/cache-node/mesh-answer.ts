@@ -112,6 +112,7 @@ function headOf(answer: Exclude<Answer, Streaming>): MeshHead {
         rowId: answer.entry.rowId,
         body: answer.entry.body,
         report: answer.report,
+        personal: answer.personal,
         decided: decidedOf(answer),
       };
     default:
@@ -130,6 +131,7 @@ function headOfStream(answer: Streaming, isBacked: boolean): MeshHead {
     lengthBytes: flight.isComplete() ? entry.bodyBytes : head.lengthBytes,
     isBacked,
     report: head.report,
+    personal: answer.personal,
     decided: decidedOf(answer),
   };
 }

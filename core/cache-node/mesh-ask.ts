@@ -161,6 +161,7 @@ function resultOf(head: MeshHead, body: MeshBody, backing: MeshBacking): SourceR
       kind: 'ready',
       entry: new StoredResponse(head.init, bytes, head.rowId),
       report: head.report,
+      personal: head.personal,
       decided: head.decided,
     };
   }
@@ -172,6 +173,7 @@ function resultOf(head: MeshHead, body: MeshBody, backing: MeshBacking): SourceR
     notStored: head.notStored,
     shareable: head.shareable,
     report: head.report,
+    personal: head.personal,
     decided: head.decided,
     ...(head.isBacked ? { backing } : {}),
   };

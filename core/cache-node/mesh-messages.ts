@@ -36,6 +36,8 @@ export type MeshHead =
       /** The owner writes the body to rows: `backing` messages tell how far, the last of them after the end. */
       isBacked: boolean;
       report: FetchReport;
+      /** Only when it was this ask that has begun the fetch. */
+      personal?: RawHeaders | undefined;
       decided: Decided;
     }
   | {
@@ -45,6 +47,7 @@ export type MeshHead =
       /** Null: to be read from disk. */
       body: Uint8Array | null;
       report: FetchReport | undefined;
+      personal?: RawHeaders | undefined;
       decided: Decided;
     }
   | { kind: 'failed'; failure: Failure };

@@ -98,6 +98,8 @@ export type SourceResult =
       /** Others who wait for the same may have it. */
       shareable: boolean;
       report: FetchReport;
+      /** Lines for the client alone whose request this is (personal-fields.ts). */
+      personal?: RawHeaders | undefined;
       /** How another worker of this node came to it, when it did. */
       decided?: Decided | undefined;
       /** The other worker's rows, from which the body can be read back. */
@@ -108,6 +110,7 @@ export type SourceResult =
       kind: 'ready';
       entry: StoredResponse;
       report: FetchReport | undefined;
+      personal?: RawHeaders | undefined;
       decided?: Decided | undefined;
     }
   | { kind: 'failed'; failure: Failure };

@@ -17,7 +17,7 @@ import { type Continuation, continued, findContinuation } from './continue-part.
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
-import { confirmed, mayConfirm, received, reportOf } from './receive.ts';
+import { confirmed, mayConfirm, personalOf, received, reportOf } from './receive.ts';
 import type { Store } from './store.ts';
 
 export interface FetchDeps {
@@ -70,7 +70,10 @@ export async function fetchForCache(
   }
   response.body.abort();
   const entry = confirmed(request, stored, response, epoch);
-  if (entry) return { kind: 'ready', entry, report: reportOf(response) };
+  if (entry) {
+    const personal = personalOf(response, entry.freshness, request.key.site);
+    return { kind: 'ready', entry, report: reportOf(response), personal };
+  }
   return fetchForCache(deps, request, undefined, epoch, signal);
 }
 

@@ -5,6 +5,7 @@
  * Invariants: nobody is given a byte before the head is known; a flight that nobody is interested in any more ends, unless
  * finishing it is cheap.
  */
+import type { RawHeaders } from '../http/headers.ts';
 import type { Position } from '../purge/command.ts';
 import type { Failure } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
@@ -33,12 +34,15 @@ export type FlightHead =
       /** What the upstream announced; undefined: not known in advance. */
       lengthBytes: number | undefined;
       report: FetchReport;
+      /** For who has begun the flight, and for nobody who joins it. */
+      personal?: RawHeaders | undefined;
       decided: Decided | undefined;
     }
   | {
       kind: 'ready';
       entry: StoredResponse;
       report: FetchReport | undefined;
+      personal?: RawHeaders | undefined;
       decided: Decided | undefined;
     }
   | { kind: 'failed'; failure: Failure };
@@ -154,6 +158,7 @@ function headOf(result: SourceResult): FlightHead {
     shareable: result.shareable,
     lengthBytes: result.body.lengthBytes,
     report: result.report,
+    personal: result.personal,
     decided: result.decided,
   };
 }

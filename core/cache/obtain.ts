@@ -7,7 +7,7 @@
 
 import { noDirectives } from '../http/cache-control.ts';
 import { originConditionOf } from '../http/conditional.ts';
-import { first } from '../http/headers.ts';
+import { first, type RawHeaders } from '../http/headers.ts';
 import { covers } from '../http/partial.ts';
 import { ifRangeAllows } from '../http/range.ts';
 import type { Position } from '../purge/command.ts';
@@ -44,6 +44,8 @@ export type Answer =
       report: FetchReport | undefined;
       /** Why the upstream gave no answer, when this is served instead. */
       failure?: Failure | undefined;
+      /** Lines that are for this client alone (personal-fields.ts). */
+      personal?: RawHeaders | undefined;
       assembled?: Assembled;
     }
   /** On its way from an upstream. `leave` once the body has been taken or nobody wants it. */
@@ -54,6 +56,7 @@ export type Answer =
       flight: Flight;
       disposition: Disposition;
       collapsed: boolean;
+      personal?: RawHeaders | undefined;
       leave: () => void;
       /** This is the first of several slices: what is sent is put together from them. */
       assembled?: Assembled;
@@ -322,6 +325,7 @@ function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
         revalidated: decided ? decided.revalidated : true,
         collapsed,
         report: head.report,
+        personal: collapsed ? undefined : head.personal,
         failure: decided?.failure,
       };
     case 'streaming':
@@ -332,6 +336,7 @@ function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
         flight,
         disposition,
         collapsed,
+        personal: collapsed ? undefined : head.personal,
         leave: joined.leave,
       };
     default:

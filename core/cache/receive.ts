@@ -22,6 +22,7 @@ import { initOf, StoredResponse, type StoredResponseInit } from './entry.ts';
 import type { CacheRequest, FetchReport, NotStored, SourceResult } from './exchange.ts';
 import type { CacheKey } from './key.ts';
 import { baseKey } from './part.ts';
+import { personalFields } from './personal-fields.ts';
 
 /**
  * Of the exchange or of one tier only, and written anew by each: counted (Age), about the way (Cache-Status, X-Cache, the
@@ -88,7 +89,17 @@ export function received(
     notStored,
     shareable: notStored === null || isSharedError(response, notStored),
     report,
+    personal: personalOf(response, freshness, site),
   };
+}
+
+/** What of an answer, a 304 too, is for nobody but the client whose request it answers. */
+export function personalOf(
+  { headers }: UpstreamResponse,
+  freshness: Freshness,
+  { cache }: Site,
+): RawHeaders | undefined {
+  return personalFields(headers, freshness, fieldsOfTheExchange, cache.setCookie);
 }
 
 /**

@@ -27,6 +27,7 @@ export function send(
   const { xCache, behind } = outcome;
   const record = accessStart(exchange, { xCache, cacheStatus, ...upstreamOf(answer) });
   const ownFields = outcome.ageSeconds === undefined ? [] : ['Age', ageText(outcome.ageSeconds)];
+  if (answer.personal) ownFields.push(...answer.personal);
   addOwnFields(ownFields, exchange, xCache, behind, cacheStatus);
   if (tier) ownFields.push(...labelFields(deps, request, entry, outcome));
   const isSent = deliver({

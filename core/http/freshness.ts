@@ -36,7 +36,7 @@ export type Freshness = {
   readonly mustRevalidate: boolean;
   /** Never without validation, fresh or not (§5.2.2.4). */
   readonly noCache: boolean;
-  /** Lower-case names that no stored copy may carry: qualified no-cache and private. */
+  /** Lower-case names that no stored copy may carry, and can do without: qualified no-cache and private. */
   readonly excludedFields: readonly string[];
   /** A reload need not revalidate it while it is fresh (RFC 8246). */
   readonly immutable: boolean;
@@ -66,8 +66,9 @@ export function freshnessOf(response: TimedResponse, defaults: FreshnessDefaults
   const effective = response.effective ?? effectiveCacheControl(response.rawHeaders);
   const directives = effective.cacheControl;
   const lifetime = lifetimeOf(response, effective, defaults.defaultTtlSeconds);
-  const excludedFields = [...fieldsOf(directives.noCache), ...fieldsOf(directives.private)];
-  const noCache = directives.noCache === true || excludedFields.some((f) => indispensable.has(f));
+  const named = [...fieldsOf(directives.noCache), ...fieldsOf(directives.private)];
+  const excludedFields = named.filter((field) => !indispensable.has(field));
+  const noCache = directives.noCache === true || excludedFields.length < named.length;
   const forbidsStale = directives.mustRevalidate || directives.proxyRevalidate || noCache;
   // s-maxage brings proxy-revalidate with it (§5.2.2.10). A stale window that the same response
   // names is the more particular word and stands; a default of the site does not.

@@ -93,6 +93,36 @@ test('Via names every tier; tags are for us and hidden from clients (DESIGN sect
   }
 });
 
+test('fields for one client only reach the one whose request was fetched, through both tiers (RFC 9111 §5.2.2.7)', async () => {
+  const headers = { 'cache-control': 'max-age=60, private="X-User"', 'x-user': 'me' };
+  const gate = createGate();
+  const answer = page('personal', headers);
+  origin.on('/personal', async (request, response) => {
+    await gate.opened;
+    await answer(request, response);
+  });
+  const misses = async (id: string) =>
+    await network.metric(id, 'breakwater_cache_lookups_total', 'tier="none"');
+  const before = { par: await misses('par'), nyc: await misses('nyc') };
+  // Over connections of their own, so that they come to different workers as well.
+  const waiting = ['par', 'par', 'par', 'par', 'nyc', 'nyc'].map((pop) =>
+    network.request(pop, '/personal', { headers: { connection: 'close' } }),
+  );
+  await until('the origin is asked', () => origin.hits('/personal') === 1);
+  await until('all wait', async () => {
+    const [par, nyc] = [await misses('par'), await misses('nyc')];
+    return par >= before.par + 4 && nyc >= before.nyc + 2;
+  });
+  gate.open();
+  const together = await Promise.all(waiting);
+  const later = [await network.get('par', '/personal'), await network.get('nyc', '/personal')];
+  assert.ok([...together, ...later].every(({ text }) => text === 'personal'));
+  assert.equal(origin.hits('/personal'), 1);
+  const seen = (answers: typeof later) => answers.map(({ header }) => header('x-user') ?? '-');
+  assert.deepEqual(seen(together).sort(), ['-', '-', '-', '-', '-', 'me']);
+  assert.deepEqual(seen(later), ['-', '-']);
+});
+
 test('no field between tiers reaches a client, nor the origin', async () => {
   origin.on('/quiet', page('quiet', { 'breakwater-label': 'none 0 -' }));
   const answer = await network.get('par', '/quiet');

@@ -308,6 +308,29 @@ test('a body that is only on disk is told by its row', async (t) => {
   );
 });
 
+test('lines for one client only come with the answer, where the owner says that they are for this one', async (t) => {
+  const personal = ['X-User', 'me'];
+  for (const told of [personal, undefined]) {
+    const answer = streaming(body());
+    assert.ok(answer.kind === 'streaming');
+    const { asker } = meshed(t, () => ({ ...answer, personal: told }));
+    const result = await asker.ask(1, request(), open());
+    assert.deepEqual(result.kind === 'streaming' && result.personal, told);
+  }
+  const { asker } = meshed(t, () => ({
+    kind: 'stored',
+    entry: responseWith({}, 'hello'),
+    cleanliness: { kind: 'clean' },
+    disposition: { kind: 'revalidate', fwd: 'stale' },
+    revalidated: true,
+    collapsed: false,
+    report,
+    personal,
+  }));
+  const result = await asker.ask(1, request(), open());
+  assert.deepEqual(result.kind === 'ready' && result.personal, personal);
+});
+
 test('a failure in the owner is the same failure here', async (t) => {
   const failure: Failure = {
     source: 'upstream',

@@ -78,6 +78,22 @@ describe('the answer to a client', () => {
     }
   });
 
+  it('has fields for one client only if it was the one whose request fetched it, towards a tier too (RFC 9111 §5.2.2.7)', async (t) => {
+    const headers = [
+      ...['Cache-Control', 'max-age=60, private="X-User, Set-Cookie"'],
+      ...['X-User', 'me', 'Set-Cookie', 'a=b', 'Set-Cookie', 'c=d'],
+    ];
+    for (const role of ['edge', 'shield'] as const) {
+      const { ask, upstream } = await start(t, { role });
+      upstream.script = (call) => call.respond({ headers, body: 'one' });
+      const first = await ask('/', { headers: tier });
+      const second = await ask('/', { headers: tier });
+      assert.deepEqual(['x-user', 'set-cookie'].map(first.header), ['me', 'a=b, c=d']);
+      assert.deepEqual(['x-user', 'set-cookie'].map(second.header), [undefined, undefined]);
+      assert.equal(second.body.toString(), 'one');
+    }
+  });
+
   it('does not show surrogate tags to a client, but to a tier', async (t) => {
     const headers = [...fresh, 'Surrogate-Key', 'a', 'Cache-Tag', 'b'];
     for (const role of ['edge', 'shield'] as const) {

@@ -258,6 +258,57 @@ describe('stale-while-revalidate (RFC 5861 §3)', () => {
   });
 });
 
+describe('fields for one client only (RFC 9111 §5.2.2.4, §5.2.2.7)', () => {
+  const personal = ['Cache-Control', 'max-age=60, private="X-User"', 'ETag', '"1"', 'X-User', 'me'];
+  const personalOf = (answer: Answer) =>
+    answer.kind === 'stored' || answer.kind === 'streaming' ? answer.personal : answer.kind;
+  const keeps = (answer: Answer) =>
+    (answer.kind === 'stored' || answer.kind === 'streaming') &&
+    answer.entry.headers.includes('X-User');
+
+  it('go to the client whose request fetched the response, and to nobody who joined or comes later', async () => {
+    const engine = createTestEngine();
+    const together = [engine.fetch(), engine.fetch(), engine.fetch()];
+    engine.upstream.call(0).respond({ headers: personal, body: 'one' });
+    const answers = [...(await Promise.all(together)), await engine.fetch()];
+    assert.equal(engine.upstream.calls.length, 1);
+    assert.deepEqual(
+      answers.map(({ answer }) => [personalOf(answer), keeps(answer)]),
+      [
+        [['X-User', 'me'], false],
+        [undefined, false],
+        [undefined, false],
+        [undefined, false],
+      ],
+    );
+  });
+
+  it('of a 304 go to the client whose request was validated', async () => {
+    const engine = engineWith([{ headers: personal, body: 'one' }]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    engine.upstream.script = undefined;
+    const together = [engine.fetch(), engine.fetch()];
+    engine.upstream.call(1).respond({ status: 304, headers: ['ETag', '"1"', 'X-User', 'you'] });
+    const answers = await Promise.all(together);
+    assert.deepEqual(
+      answers.map(({ answer }) => [words(engine, answer), personalOf(answer), keeps(answer)]),
+      [
+        ['REVALIDATED fwd=stale', ['X-User', 'you'], false],
+        ['REVALIDATED fwd=stale', undefined, false],
+      ],
+    );
+  });
+
+  it('of a response that is not stored go to each client that fetches it', async () => {
+    const headers = ['Cache-Control', 'no-store, private="X-User"', 'X-User', 'me'];
+    const engine = engineWith([{ headers, body: 'one' }]);
+    for (let i = 0; i < 2; i += 1) {
+      assert.deepEqual(personalOf((await engine.fetch()).answer), ['X-User', 'me']);
+    }
+  });
+});
+
 describe('when the upstream fails', () => {
   const sie = ['Cache-Control', 'max-age=60, stale-if-error=30'];
   const failing: [string, (call: ReturnType<TestEngine['upstream']['call']>) => void][] = [

@@ -82,17 +82,28 @@ describe('the fields that are stored', () => {
 
   it('leave out what a qualified no-cache or private names (RFC 9111 §5.2.2.4, §5.2.2.7)', () => {
     const headers = ['Cache-Control', 'max-age=60, private="X-User"', 'X-User', 'me', 'X-All', 'a'];
-    const { init, notStored } = receive(response(headers));
+    const { init, notStored, personal } = receive(response(headers));
     assert.deepEqual(
-      [notStored, first(init.headers, 'x-user'), first(init.headers, 'x-all')],
-      [null, undefined, 'a'],
+      [notStored, first(init.headers, 'x-user'), first(init.headers, 'x-all'), personal],
+      [null, undefined, 'a', ['X-User', 'me']],
     );
   });
 
-  it('leave out Set-Cookie where the site strips it', () => {
-    const got = response([...fresh, 'Set-Cookie', 'a=b']);
-    const { init, notStored } = receive(got, { site: { cache: { setCookie: 'strip' } } });
-    assert.deepEqual([notStored, first(init.headers, 'set-cookie')], [null, undefined]);
+  it('leave out Set-Cookie where the site strips it, for everybody, stored or not', () => {
+    for (const [cacheControl, why] of [
+      ['max-age=60', null],
+      ['max-age=60, private="Set-Cookie"', null],
+      ['no-store', 'no-store'],
+    ]) {
+      const got = response(['Cache-Control', cacheControl ?? '', 'Set-Cookie', 'a=b']);
+      const { init, notStored, personal } = receive(got, {
+        site: { cache: { setCookie: 'strip' } },
+      });
+      assert.deepEqual(
+        [notStored, first(init.headers, 'set-cookie'), personal],
+        [why, undefined, undefined],
+      );
+    }
   });
 
   it('keep the length of an answer to HEAD, which has no body to tell it', () => {

@@ -315,11 +315,13 @@ describe('no-cache, private fields, immutable', () => {
 
   it('takes no-cache for the whole when it names a field that cannot be left out', () => {
     assert.equal(judge(['Cache-Control', 'no-cache="Content-Encoding"']).noCache, true);
-    assert.equal(judge(['Cache-Control', 'no-cache="Vary, x"']).noCache, true);
     assert.equal(judge(['Cache-Control', 'no-cache=date']).noCache, true);
     for (const name of ['Surrogate-Key', 'Cache-Tag', 'Cache-Groups', 'Surrogate-Control']) {
       assert.equal(judge(['Cache-Control', `no-cache="${name}"`]).noCache, true, name);
     }
+    const { noCache, excludedFields } = judge(['Cache-Control', 'no-cache="Vary, x"']);
+    assert.equal(noCache, true);
+    assert.deepEqual(excludedFields, ['x'], 'and keeps that field');
   });
 
   it('tells immutable (RFC 8246)', () => {
