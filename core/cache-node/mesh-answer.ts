@@ -140,6 +140,7 @@ function decidedOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): D
   return {
     disposition: answer.disposition,
     collapsed: answer.collapsed,
+    ...(answer.waitedInVain ? { waitedInVain: true } : {}),
     revalidated: answer.kind === 'stored' && answer.revalidated,
     ...(answer.kind === 'stored' && answer.failure ? { failure: answer.failure } : {}),
   };

@@ -24,6 +24,8 @@ export interface Joined {
   head: FlightHead;
   /** It waited for a flight that another request had begun. */
   collapsed: boolean;
+  /** It has waited for one or more before, and could not use what they brought. */
+  waitedInVain?: true;
   /** To be called when the reader has what it wants. */
   leave: () => void;
 }
@@ -130,7 +132,7 @@ export function createCoalescer(
         const name = flightName(request, varyHints.get(request.key.text));
         const known = flights.get(name);
         if (!known || (fresh && known.startedAtMs < began)) {
-          return board(launch(request, name, start), false, signal);
+          return after(attempt, await board(launch(request, name, start), false, signal));
         }
         if (known.interested >= limits.maxWaiters) {
           countCollapsed({ outcome: 'refused' });
@@ -141,14 +143,14 @@ export function createCoalescer(
           return { ...joined, head: { kind: 'failed', failure: abortedFailure } };
         const outcome = stays(request, joined, cursor, deps.purges.index);
         countCollapsed({ outcome });
-        if (outcome === 'joined') return joined;
+        if (outcome === 'joined') return after(attempt, joined);
         joined.leave();
         if (outcome === 'unshareable') break;
         // The first who leaves for such a reason makes room for a flight that the others then join.
         const isOfNoUse = outcome === 'purged' || outcome === 'too-late';
         if (isOfNoUse && flights.get(name) === known) flights.delete(name);
       }
-      return board(launch(request, undefined, start), false, signal);
+      return after(1, await board(launch(request, undefined, start), false, signal));
     },
     isWholeUnderWay(request) {
       const whole = forWhole(request);
@@ -188,6 +190,11 @@ async function board(
   const head = await flight.head;
   signal?.removeEventListener('abort', leave);
   return { flight, head, collapsed, leave };
+}
+
+/** What came of the attempt after so many that were in vain. */
+function after(attempts: number, joined: Joined): Joined {
+  return attempts === 0 ? joined : { ...joined, waitedInVain: true };
 }
 
 type JoinOutcome = 'joined' | 'unshareable' | 'other-variant' | 'purged' | 'aborted' | 'too-late';

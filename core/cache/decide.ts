@@ -17,7 +17,7 @@ export type Disposition =
   /** Served because the upstream, asked for the reason `fwd`, has failed: what is decided after that. */
   | { kind: 'stale'; why: 'upstream-error'; fwd: 'stale' | 'request' }
   | { kind: 'revalidate'; fwd: 'stale' | 'request' }
-  | { kind: 'miss'; fwd: MissReason | 'miss'; detail?: MissDetail }
+  | { kind: 'miss'; fwd: MissReason; detail?: MissDetail }
   | { kind: 'pass'; fwd: 'bypass' | 'method' | 'request'; detail?: string }
   /** `only-if-cached` and nothing usable (RFC 9111 §5.2.1.7). */
   | { kind: 'only-if-cached' };
@@ -54,17 +54,17 @@ export function decide(situation: Situation): Disposition {
   if (found && !(found.kind === 'revalidate' && requestDirectives.onlyIfCached)) return found;
   if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };
   if (stored) return { kind: 'miss', fwd: 'uri-miss', detail: 'purged' };
-  if (situation.isHitForMiss) return { kind: 'miss', fwd: 'miss', detail: 'hit-for-miss' };
-  return { kind: 'miss', fwd: situation.missReason };
+  const { missReason: fwd, isHitForMiss } = situation;
+  // RFC 9211 §2.2: the most specific reason.
+  return { kind: 'miss', fwd, ...(isHitForMiss ? { detail: 'hit-for-miss' } : {}) };
 }
 
 function decideStored(situation: Situation, stored: StoredResponse): Disposition {
   const { requestDirectives: asked, nowMs } = situation;
-  if (stored.freshness.noCache) return { kind: 'revalidate', fwd: 'stale' };
+  if (stored.freshness.noCache) return expired;
   const staleness = stalenessSeconds(stored, situation.cleanliness, nowMs);
-  if (asked.noCache && !isProtected(stored, staleness)) {
-    return { kind: 'revalidate', fwd: 'request' };
-  }
+  // RFC 9211 §2.2: `request` is for what is fresh; what is stale would not have been used anyway.
+  if (asked.noCache && !isProtected(stored, staleness)) return staleness < 0 ? forced : expired;
   const fits = isYoungEnough(asked, stored, staleness, nowMs);
   if (staleness < 0) return fits && isFreshEnough(asked, staleness) ? hit : forced;
   if (!situation.isRefresh && fits && acceptsStale(asked, staleness)) {
@@ -75,10 +75,11 @@ function decideStored(situation: Situation, stored: StoredResponse): Disposition
       return { kind: 'stale', why: 'max-stale' };
     }
   }
-  return { kind: 'revalidate', fwd: 'stale' };
+  return expired;
 }
 
 const hit: Disposition = { kind: 'hit' };
+const expired: Disposition = { kind: 'revalidate', fwd: 'stale' };
 /** Fresh, but the client wants more. */
 const forced: Disposition = { kind: 'revalidate', fwd: 'request' };
 

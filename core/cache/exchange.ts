@@ -125,6 +125,7 @@ export type BodyBacking = Pick<
 export interface Decided {
   disposition: Disposition;
   collapsed: boolean;
+  waitedInVain?: true;
   /** Whether a 304 confirmed it. */
   revalidated: boolean;
   /** The upstream's trouble, when what is stored stands in. */

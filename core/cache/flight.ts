@@ -66,6 +66,7 @@ export interface Flight {
   join(): () => void;
   /** What arrives is not stored: an unsafe request has changed the target meanwhile (RFC 9111 §4.4). */
   forbidStoring(): void;
+  isForbidden(): boolean;
   readonly interested: number;
 }
 
@@ -141,6 +142,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
       mayStore = false;
       settle();
     },
+    isForbidden: () => !mayStore,
     get interested() {
       return interested;
     },

@@ -13,23 +13,18 @@ import { ifRangeAllows } from '../http/range.ts';
 import type { Position } from '../purge/command.ts';
 import { assertNever, type Clock } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
-import type { Cleanliness } from './clean-through.ts';
+import { type Cleanliness, cleanThrough } from './clean-through.ts';
 import type { Coalescer, Joined } from './coalesce.ts';
 import { type Disposition, decide } from './decide.ts';
 import { hintFromStored } from './early-hints.ts';
 import type { StoredResponse } from './entry.ts';
-import {
-  type CacheRequest,
-  cutBeforeFirstByte,
-  type FetchReport,
-  type SourceResult,
-} from './exchange.ts';
+import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
 import type { Assembled } from './slices.ts';
-import { isErrorOfUpstream, type StaleVerdict, staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup, Store } from './store.ts';
 
 export type Answer =
@@ -41,9 +36,13 @@ export type Answer =
       disposition: Disposition;
       revalidated: boolean;
       collapsed: boolean;
+      /** It has waited for another request's flight that was of no use. */
+      waitedInVain?: true;
       report: FetchReport | undefined;
       /** Why the upstream gave no answer, when this is served instead. */
       failure?: Failure | undefined;
+      /** An unsafe request or a purge has come since it was asked for: what came is not stored. */
+      isDoomed?: true;
       /** Lines that are for this client alone (personal-fields.ts). */
       personal?: RawHeaders | undefined;
       assembled?: Assembled;
@@ -56,12 +55,20 @@ export type Answer =
       flight: Flight;
       disposition: Disposition;
       collapsed: boolean;
+      waitedInVain?: true;
+      isDoomed?: true;
       personal?: RawHeaders | undefined;
       leave: () => void;
       /** This is the first of several slices: what is sent is put together from them. */
       assembled?: Assembled;
     }
-  | { kind: 'failed'; failure: Failure; disposition: Disposition; collapsed: boolean }
+  | {
+      kind: 'failed';
+      failure: Failure;
+      disposition: Disposition;
+      collapsed: boolean;
+      waitedInVain?: true;
+    }
   | { kind: 'only-if-cached' }
   /** The cache takes no part: to be sent on as it is. */
   | { kind: 'pass'; disposition: Extract<Disposition, { kind: 'pass' }> };
@@ -188,14 +195,12 @@ async function fromUpstream(
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal: options.goneSignal?.(),
   });
-  const trouble: Trouble | undefined = joined
-    ? (troubleOf(joined.head) ?? (await brokenOff(request, lookup, joined)))
-    : { failure: overload };
-  const instead = trouble && insteadOf(request, lookup, disposition, trouble, joined);
-  if (instead) joined?.leave();
-  if (instead) return instead;
-  if (!joined) return { kind: 'failed', failure: overload, disposition, collapsed: false };
-  return answerOf(deps, joined, disposition);
+  const asked: Asked = { request, lookup, disposition };
+  if (!joined) return afterFailure(asked, overload, { collapsed: false });
+  const instead = await insteadOf(asked, joined);
+  if (!instead) return answerOf(deps, joined, disposition);
+  joined.leave();
+  return instead;
 }
 
 /** RFC 9111 §5.2.1.1, 5.2.1.4: the client wants to be told what the origin says from here on, not a moment ago. */
@@ -245,103 +250,39 @@ function isLostWorker(result: SourceResult): boolean {
   );
 }
 
-/** Why the upstream gave no answer; undefined: it gave one that is an error. */
-interface Trouble {
-  failure: Failure | undefined;
-  report?: FetchReport;
-}
-
-function troubleOf(head: FlightHead): Trouble | undefined {
-  if (head.kind === 'failed') return { failure: head.failure };
-  if (head.kind !== 'streaming' || !isErrorOfUpstream(head.entry.status)) return undefined;
-  return { failure: undefined, report: head.report };
-}
-
-/** A body that breaks off before its first byte is as good as none, where it matters to what is stored that none has come. */
-async function brokenOff(
-  request: CacheRequest,
-  lookup: Lookup,
-  { head, flight }: Joined,
-): Promise<Trouble | undefined> {
-  if (head.kind !== 'streaming' || head.notStored !== null) return undefined;
-  if (verdictOn(request, lookup, cutBeforeFirstByte) === 'withhold') return undefined;
-  const failure = await flight.begun();
-  return failure && { failure };
-}
-
-function verdictOn(
-  request: CacheRequest,
-  { stored, cleanliness }: Lookup,
-  failure: Failure | undefined,
-): StaleVerdict {
-  // Whoever refreshes in the background has what is stale already.
-  if (!stored || request.isRefresh) return 'withhold';
-  return staleOnFailure({
-    stored,
-    cleanliness,
-    asked: request.directives,
-    failure,
-    limitMs: request.key.site.cache.staleWhenUnreachableMs,
-    nowMs: request.startedAtMs,
-  });
-}
-
-/** The answer in place of what the upstream did not give, or gave as an error; undefined: the error itself. */
-function insteadOf(
-  request: CacheRequest,
-  lookup: Lookup,
-  asked: Disposition,
-  { failure, report }: Trouble,
-  joined: Joined | undefined,
-): Answer | undefined {
-  const collapsed = joined?.collapsed === true;
-  const verdict = verdictOn(request, lookup, failure);
-  if (verdict === 'serve') {
-    const fwd = asked.kind === 'revalidate' ? asked.fwd : 'stale';
-    const served = fromStore(lookup, { kind: 'stale', why: 'upstream-error', fwd });
-    return { ...served, collapsed, report, failure };
-  }
-  if (!failure) return undefined;
-  const told = verdict === 'unvalidated' ? { ...failure, unvalidated: true as const } : failure;
-  return { kind: 'failed', failure: told, disposition: asked, collapsed };
-}
-
 function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
   const { head, flight } = joined;
   const decided = head.kind === 'failed' ? undefined : head.decided;
-  const disposition = decided?.disposition ?? own;
   const collapsed = joined.collapsed || decided?.collapsed === true;
-  switch (head.kind) {
-    case 'failed':
-      joined.leave();
-      return { kind: 'failed', failure: head.failure, disposition, collapsed };
-    case 'ready':
-      joined.leave();
-      return {
-        kind: 'stored',
-        entry: head.entry,
-        cleanliness: deps.purges.judge(head.entry),
-        disposition,
-        revalidated: decided ? decided.revalidated : true,
-        collapsed,
-        report: head.report,
-        personal: collapsed ? undefined : head.personal,
-        failure: decided?.failure,
-      };
-    case 'streaming':
-      return {
-        kind: 'streaming',
-        entry: head.entry,
-        head,
-        flight,
-        disposition,
-        collapsed,
-        personal: collapsed ? undefined : head.personal,
-        leave: joined.leave,
-      };
-    default:
-      return assertNever(head);
+  const way = {
+    disposition: decided?.disposition ?? own,
+    collapsed,
+    ...(joined.waitedInVain || decided?.waitedInVain ? { waitedInVain: true as const } : {}),
+  };
+  if (head.kind === 'failed') {
+    joined.leave();
+    return { kind: 'failed', failure: head.failure, ...way };
   }
+  const { entry } = head;
+  const isDoomed = flight.isForbidden() || cleanThrough(entry, deps.purges.index).kind === 'hard';
+  const delivered = {
+    entry,
+    ...way,
+    personal: collapsed ? undefined : head.personal,
+    ...(isDoomed ? { isDoomed: true as const } : {}),
+  };
+  if (head.kind === 'streaming') {
+    return { kind: 'streaming', head, flight, leave: joined.leave, ...delivered };
+  }
+  joined.leave();
+  return {
+    kind: 'stored',
+    cleanliness: deps.purges.judge(entry),
+    revalidated: decided ? decided.revalidated : true,
+    report: head.report,
+    failure: decided?.failure,
+    ...delivered,
+  };
 }
 
 /** RFC 5861 §3: refreshes in the background, once at a time for a response. */

@@ -3,6 +3,7 @@
  */
 import type { CacheStatusMember } from '../http/cache-status.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
+import type { Failure } from '../upstream/upstream.ts';
 import type { Cleanliness } from './clean-through.ts';
 import { stalenessSeconds } from './decide.ts';
 import type { NotStored } from './exchange.ts';
@@ -52,15 +53,14 @@ const fetchedWords: Record<NotStored, XCache> = {
 
 type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
 
+/** How a request went its way. */
+type Way = Pick<Delivered, 'disposition' | 'collapsed' | 'waitedInVain'>;
+
 /** Describes a request that the upstream's failure has left without a response. */
-export function memberOfFailed({
-  disposition,
-  failure,
-  collapsed,
-}: Pick<Extract<Answer, { kind: 'failed' }>, 'disposition' | 'failure' | 'collapsed'>): Member {
+export function memberOfFailed({ failure, ...way }: Way & { failure: Failure }): Member {
   const status = failure.told?.status;
   return {
-    ...forwarded({ disposition, collapsed }),
+    ...forwarded(way),
     ...(status === undefined ? {} : { fwdStatus: status }),
     detail: failure.unvalidated ? 'unvalidated' : failure.kind,
   };
@@ -101,7 +101,7 @@ function fetchedOutcome(answer: Extract<Answer, { kind: 'streaming' }>): Said {
     member: {
       ...forwarded(answer),
       ...(report.fwdStatus === undefined ? {} : { fwdStatus: report.fwdStatus }),
-      ...(notStored === null ? { stored: true as const } : {}),
+      ...(notStored === null && !answer.isDoomed ? { stored: true as const } : {}),
       ...detailOf(answer, notStored),
     },
   };
@@ -121,7 +121,7 @@ function storedOutcome(answer: Extract<Answer, { kind: 'stored' }>, ttlSeconds: 
     const xCache = ttlSeconds > 0 ? 'HIT' : 'STALE';
     return { xCache, member: { ...way, ttl, detail: disposition.why } };
   }
-  const stored = answer.revalidated ? { stored: true as const } : {};
+  const stored = answer.revalidated && !answer.isDoomed ? { stored: true as const } : {};
   return {
     xCache: answer.revalidated ? 'REVALIDATED' : 'HIT',
     member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored },
@@ -139,10 +139,13 @@ function xCacheOfFetched(
 /** Why it went forward (RFC 9211 §2.2), and whether together with others. */
 function forwarded({
   disposition,
-  ...answer
-}: Pick<Delivered, 'disposition' | 'collapsed'>): Pick<Member, 'fwd' | 'collapsed'> {
-  const collapsed = answer.collapsed ? { collapsed: true as const } : {};
-  return 'fwd' in disposition ? { fwd: disposition.fwd, ...collapsed } : collapsed;
+  collapsed,
+  waitedInVain,
+}: Way): Pick<Member, 'fwd' | 'collapsed'> {
+  if (!('fwd' in disposition)) return {};
+  const { fwd } = disposition;
+  // RFC 9211 §2.6: false says that it was tried, and a new request had to be made.
+  return collapsed || waitedInVain ? { fwd, collapsed } : { fwd };
 }
 
 /** Why it was fetched, if a purge was the reason; else why it is not stored; else what was known before. */

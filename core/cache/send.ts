@@ -10,7 +10,7 @@ import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { hiddenFields } from './hidden-fields.ts';
 import type { Answer } from './obtain.ts';
-import { type Outcome, outcomeOf, type XCache } from './outcome.ts';
+import { type Member, type Outcome, outcomeOf, type XCache } from './outcome.ts';
 import type { Passed } from './pass.ts';
 
 /** Sends what was stored or is on its way; false when nothing could be sent because the body is unreadable. */
@@ -23,7 +23,7 @@ export function send(
   const { entry } = answer;
   const nowMs = deps.clock.nowMs();
   const outcome = outcomeOf(answer, nowMs);
-  const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...outcome.member });
+  const cacheStatus = memberText(deps, request, outcome.member);
   const { xCache, behind } = outcome;
   const record = accessStart(exchange, { xCache, cacheStatus, ...upstreamOf(answer) });
   const ownFields = outcome.ageSeconds === undefined ? [] : ['Age', ageText(outcome.ageSeconds)];
@@ -74,7 +74,7 @@ export function sendPassed(
   const { deps, res, admitted } = exchange;
   const { request, tier } = admitted;
   const { method } = request;
-  const cacheStatus = formatCacheStatus({ cache: deps.nodeId, ...passed.member });
+  const cacheStatus = memberText(deps, request, passed.member);
   const record = accessStart(exchange, { xCache: 'BYPASS', cacheStatus, from: passed.entryFrom });
   const ownFields = [...passed.ageFields];
   addOwnFields(ownFields, exchange, 'BYPASS', passed.behind, cacheStatus);
@@ -98,6 +98,11 @@ export function sendPassed(
   });
   if (!isSent) passed.close();
   return isSent;
+}
+
+function memberText({ nodeId }: HandleDeps, { key }: CacheRequest, member: Member): string {
+  const tellsKey = key.site.cache.statusKey;
+  return formatCacheStatus({ cache: nodeId, ...member, ...(tellsKey ? { key: key.text } : {}) });
 }
 
 /** The length that the client is told; undefined: not known in advance. */

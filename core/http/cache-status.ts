@@ -29,8 +29,8 @@ export type CacheStatusMember = {
   readonly ttl?: number;
   /** The answer was stored (§2.5). */
   readonly stored?: true;
-  /** It waited for another request's answer (§2.6). */
-  readonly collapsed?: true;
+  /** It waited for another request's answer; false: it waited and had to go forward itself all the same (§2.6). */
+  readonly collapsed?: boolean;
   /** The cache key (§2.7). */
   readonly key?: string;
   /** Anything else that explains (§2.8). */
@@ -45,7 +45,7 @@ export function formatCacheStatus(member: CacheStatusMember): string {
   if (member.fwdStatus !== undefined) text += `; fwd-status=${member.fwdStatus}`;
   if (member.ttl !== undefined) text += `; ttl=${Math.floor(member.ttl)}`;
   if (member.stored) text += '; stored';
-  if (member.collapsed) text += '; collapsed';
+  if (member.collapsed !== undefined) text += member.collapsed ? '; collapsed' : '; collapsed=?0';
   if (member.key !== undefined) text += `; key=${formatString(member.key)}`;
   if (member.detail !== undefined) text += `; detail=${formatTokenOrString(member.detail)}`;
   return text;

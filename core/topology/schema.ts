@@ -93,6 +93,8 @@ const cacheRules = z
      * not given, without end (RFC 9111 §4.2.4).
      */
     staleWhenUnreachable: duration.optional(),
+    /** Whether Cache-Status tells the key. Whoever knows how it is made finds what it leaves out (RFC 9211 §4). */
+    statusKey: z.boolean().default(false),
   })
   .transform(
     ({ defaultTtl, staleWhileRevalidate, staleIfError, slice, staleWhenUnreachable, ...rest }) => ({

@@ -118,6 +118,7 @@ function streaming(source: ReturnType<typeof body>, notStored: 'private' | null 
       begun: async () => undefined,
       join: () => () => {},
       forbidStoring() {},
+      isForbidden: () => false,
       interested: 1,
     },
     disposition: miss,

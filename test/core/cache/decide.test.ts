@@ -85,7 +85,12 @@ describe('methods and what is not stored', () => {
     'not storable a moment ago: a miss that waits for nobody': {
       stored: null,
       with: { isHitForMiss: true },
-      gives: { kind: 'miss', fwd: 'miss', detail: 'hit-for-miss' },
+      gives: { kind: 'miss', fwd: 'uri-miss', detail: 'hit-for-miss' },
+    },
+    'the same for another variant: the more specific reason (RFC 9211 §2.2)': {
+      stored: null,
+      with: { isHitForMiss: true, missReason: 'vary-miss' },
+      gives: { kind: 'miss', fwd: 'vary-miss', detail: 'hit-for-miss' },
     },
     'only-if-cached and nothing stored (RFC 9111 §5.2.1.7)': {
       asked: 'only-if-cached',
@@ -140,7 +145,13 @@ describe('what the client asks (RFC 9111 §5.2.1)', () => {
       asked: 'no-cache',
       stored: immutable,
       ageSeconds: 60,
-      gives: forced,
+      gives: revalidate,
+    },
+    'no-cache of what is stale within a window: validated, and for being stale (RFC 9211 §2.2)': {
+      asked: 'no-cache',
+      stored: swr,
+      ageSeconds: 60,
+      gives: revalidate,
     },
     'max-age: an age equal to it will do': { asked: 'max-age=10', ageSeconds: 10, gives: hit },
     'max-age: an older one is revalidated': { asked: 'max-age=10', ageSeconds: 11, gives: forced },
@@ -258,7 +269,7 @@ describe('purges', () => {
       asked: 'no-cache',
       stored: { freshness: { immutable: true } },
       with: { cleanliness: softAt(0) },
-      gives: forced,
+      gives: revalidate,
     },
   });
 });

@@ -67,6 +67,21 @@ describe('the answer to a client', () => {
     assert.equal((await ask()).header('cache-status'), 'par; hit; ttl=53');
   });
 
+  it('tells the key where the site says so, whatever was done (RFC 9211 §2.7)', async (t) => {
+    const site = { cache: { statusKey: true, query: { sort: true } } };
+    const { ask, upstream } = await start(t, { site });
+    upstream.script = (call) => call.respond({ headers: fresh, body: 'one' });
+    const statusOf = async (path: string, method = 'GET') =>
+      (await ask(path, { method })).header('cache-status');
+    const key = 'key="http://www.demo.test/a?b=1&c=%222"';
+    assert.equal(
+      await statusOf('/a?c="2&b=1'),
+      `par; fwd=uri-miss; fwd-status=200; stored; ${key}`,
+    );
+    assert.equal(await statusOf('/a?b=1&c="2'), `par; hit; ttl=60; ${key}`);
+    assert.equal(await statusOf('/a?b=1&c="2', 'POST'), `par; fwd=method; fwd-status=200; ${key}`);
+  });
+
   it('has one request id and one X-Cache, whatever the upstream said', async (t) => {
     const { ask, upstream } = await start(t);
     const headers = [...fresh, 'X-Request-Id', 'theirs', 'X-Cache', 'HIT from elsewhere'];

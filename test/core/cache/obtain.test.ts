@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Answer, obtain } from '../../../core/cache/obtain.ts';
 import { outcomeOf } from '../../../core/cache/outcome.ts';
+import { formatCacheStatus } from '../../../core/http/cache-status.ts';
 import { createTestEngine, settle, type TestEngine } from '../../support/engine.ts';
 import type { FakeResponse } from '../../support/fake-upstream.ts';
 
@@ -152,7 +153,7 @@ describe('what is not stored', () => {
       assert.equal(await get(engine), `${said}: one`);
       assert.equal(engine.store.memory.count, 0);
       assert.equal(await engine.counter('breakwater_cache_unstored_responses_total'), 1);
-      assert.match(await get(engine), /fwd=miss/);
+      assert.match(await get(engine), /fwd=uri-miss/);
     });
   }
 
@@ -254,7 +255,72 @@ describe('stale-while-revalidate (RFC 5861 §3)', () => {
     await engine.clock.advance(60_000);
     assert.equal(await get(engine), 'STALE revalidating: public');
     await settle();
-    assert.equal(await get(engine), 'BYPASS fwd=miss private: private');
+    assert.equal(await get(engine), 'BYPASS fwd=uri-miss private: private');
+  });
+});
+
+describe('what Cache-Status says of those who wait for each other (RFC 9211 §2.6)', () => {
+  const member = (engine: TestEngine, answer: Answer) => {
+    if (answer.kind !== 'stored' && answer.kind !== 'streaming') return answer.kind;
+    return formatCacheStatus({ cache: 'par', ...outcomeOf(answer, engine.clock.nowMs()).member });
+  };
+
+  it('collapsed, or that it was tried and a new request had to be made', async () => {
+    const engine = createTestEngine();
+    const [first, shared] = [engine.fetch('/a'), engine.fetch('/a')];
+    engine.upstream.call(0).respond({ headers: fresh, body: 'one' });
+    assert.equal(member(engine, (await first).answer), 'par; fwd=uri-miss; fwd-status=200; stored');
+    assert.equal(
+      member(engine, (await shared).answer),
+      'par; fwd=uri-miss; fwd-status=200; stored; collapsed',
+    );
+    const headers = ['Cache-Control', 'private'];
+    const [own, other] = [engine.fetch('/b'), engine.fetch('/b')];
+    engine.upstream.script = (call) => call.respond({ headers, body: 'two' });
+    engine.upstream.call(1).respond({ headers, body: 'two' });
+    const detail = 'fwd=uri-miss; fwd-status=200';
+    assert.equal(member(engine, (await own).answer), `par; ${detail}; detail=private`);
+    assert.equal(
+      member(engine, (await other).answer),
+      `par; ${detail}; collapsed=?0; detail=private`,
+    );
+  });
+
+  it('not stored, when what was asked for is purged or invalidated meanwhile', async () => {
+    const engine = createTestEngine();
+    const purged = engine.fetch('/a');
+    engine.journal.purge([{ kind: 'everything' }]);
+    engine.obtain.purges.sync();
+    engine.upstream.call(0).respond({ headers: fresh, body: 'one' });
+    const invalidated = engine.fetch('/b');
+    engine.coalescer.invalidate(['http://www.demo.test/b']);
+    engine.upstream.call(1).respond({ headers: fresh, body: 'one' });
+    for (const { answer } of [await purged, await invalidated]) {
+      assert.equal(member(engine, answer), 'par; fwd=uri-miss; fwd-status=200');
+    }
+    assert.equal(engine.store.memory.count, 0);
+  });
+});
+
+describe('what a client that forces a validation waits for (RFC 9111 §5.2.1.4)', () => {
+  it('nothing that was asked for before it came, stale or not', async () => {
+    for (const ageMs of [0, 60_000]) {
+      const engine = engineWith([{ headers: [...fresh, 'ETag', '"1"'], body: 'one' }]);
+      await engine.fetch();
+      await engine.clock.advance(ageMs);
+      engine.upstream.script = undefined;
+      const noCache = { headers: ['Cache-Control', 'no-cache'] };
+      const first = engine.fetch('/', noCache);
+      await engine.clock.advance(1);
+      const second = engine.fetch('/', noCache);
+      await settle();
+      assert.equal(engine.upstream.calls.length, 3);
+      for (const index of [1, 2]) engine.upstream.call(index).respond({ status: 304 });
+      const fwd = ageMs === 0 ? 'request' : 'stale';
+      for (const { answer } of await Promise.all([first, second])) {
+        assert.equal(words(engine, answer), `REVALIDATED fwd=${fwd}`);
+      }
+    }
   });
 });
 

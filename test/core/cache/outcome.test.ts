@@ -37,14 +37,21 @@ function stored(overrides: Partial<Stored> = {}, entry: ResponseOverrides = {}):
   };
 }
 
-interface StreamingOptions extends Partial<Pick<Streaming, 'disposition' | 'collapsed'>> {
+interface StreamingOptions
+  extends Partial<Pick<Streaming, 'disposition' | 'collapsed' | 'waitedInVain' | 'isDoomed'>> {
   notStored?: NotStored | null;
   report?: Partial<FetchReport>;
   entry?: ResponseOverrides;
 }
 
 function streaming(options: StreamingOptions = {}): Streaming {
-  const { notStored = null, disposition = miss, collapsed = false } = options;
+  const {
+    notStored = null,
+    disposition = miss,
+    collapsed = false,
+    waitedInVain,
+    isDoomed,
+  } = options;
   const entry = responseWith(options.entry);
   const head: Extract<FlightHead, { kind: 'streaming' }> = {
     kind: 'streaming',
@@ -56,7 +63,11 @@ function streaming(options: StreamingOptions = {}): Streaming {
     decided: undefined,
   };
   const flight = {} as Flight;
-  return { kind: 'streaming', entry, head, flight, disposition, collapsed, leave() {} };
+  return {
+    ...{ kind: 'streaming', entry, head, flight, disposition, collapsed, leave() {} },
+    ...(waitedInVain ? { waitedInVain } : {}),
+    ...(isDoomed ? { isDoomed } : {}),
+  };
 }
 
 /** X-Cache and the member, ten seconds after the response came. */
@@ -123,6 +134,11 @@ describe('what was stored', () => {
       'REVALIDATED: par; fwd=stale; fwd-status=304; ttl=50; stored; collapsed',
     ],
     [
+      'confirmed by a 304, and no longer to be kept',
+      stored({ disposition: revalidate, revalidated: true, report, isDoomed: true }),
+      'REVALIDATED: par; fwd=stale; fwd-status=200; ttl=50',
+    ],
+    [
       'confirmed by a tier that marked it as stale',
       stored({ disposition: revalidate, revalidated: true, report }, { staleSinceMs: 4000 }),
       'STALE: par; fwd=stale; fwd-status=200; ttl=-6; stored',
@@ -161,13 +177,26 @@ describe('what was fetched', () => {
     ],
     [
       'what was not storable a moment ago and is now',
-      { disposition: { kind: 'miss', fwd: 'miss', detail: 'hit-for-miss' } },
-      'MISS: par; fwd=miss; fwd-status=200; stored; detail=hit-for-miss',
+      { disposition: { kind: 'miss', fwd: 'uri-miss', detail: 'hit-for-miss' } },
+      'MISS: par; fwd=uri-miss; fwd-status=200; stored; detail=hit-for-miss',
     ],
     [
       'what was not storable a moment ago and is not now: the reason',
-      { disposition: { kind: 'miss', fwd: 'miss', detail: 'hit-for-miss' }, notStored: 'private' },
-      'BYPASS: par; fwd=miss; fwd-status=200; detail=private',
+      {
+        disposition: { kind: 'miss', fwd: 'uri-miss', detail: 'hit-for-miss' },
+        notStored: 'private',
+      },
+      'BYPASS: par; fwd=uri-miss; fwd-status=200; detail=private',
+    ],
+    [
+      'a miss that waited in vain before (RFC 9211 §2.6)',
+      { waitedInVain: true },
+      'MISS: par; fwd=uri-miss; fwd-status=200; stored; collapsed=?0',
+    ],
+    [
+      'what a purge or an unsafe request keeps from being stored',
+      { isDoomed: true },
+      'MISS: par; fwd=uri-miss; fwd-status=200',
     ],
     ['an answer to HEAD', { notStored: 'method' }, 'MISS: par; fwd=uri-miss; fwd-status=200'],
     [

@@ -17,6 +17,7 @@ describe('writing a member (RFC 9211 §2)', () => {
       { cache: 'demo-par', fwd: 'uri-miss', fwdStatus: 200, stored: true, collapsed: true },
       'demo-par; fwd=uri-miss; fwd-status=200; stored; collapsed',
     ],
+    [{ cache: 'a', fwd: 'uri-miss', collapsed: false }, 'a; fwd=uri-miss; collapsed=?0'],
     [{ cache: 'a b', fwd: 'stale', detail: 'unreachable' }, '"a b"; fwd=stale; detail=unreachable'],
     [{ cache: '1a', key: 'http/a?"b"' }, '"1a"; key="http/a?\\"b\\""'],
     [{ cache: 'a', detail: 'two words' }, 'a; detail="two words"'],

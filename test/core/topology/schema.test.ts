@@ -40,6 +40,7 @@ test('what a file leaves out has these values', () => {
     staleIfErrorMs: undefined,
     sliceBytes: undefined,
     staleWhenUnreachableMs: undefined,
+    statusKey: false,
   });
   assert.deepEqual(site?.timeouts, {
     connectMs: 5000,

@@ -184,7 +184,7 @@ describe('one node in detail', () => {
 
   test('nothing stored: why the last answer was not, and for how long that counts', () => {
     const hitForMiss = { why: 'private', leftSeconds: 100 };
-    const decision: Decision = { ...miss, fwd: 'miss', detail: 'hit-for-miss' };
+    const decision: Decision = { ...miss, detail: 'hit-for-miss' };
     const lines = detail({ decision, answers: [{ worker: 0, decision, hitForMiss }], stored: [] });
     assert.match(onlyLine(lines, 'a GET') ?? '', /MISS, the response is not for storing/);
     assert.match(
