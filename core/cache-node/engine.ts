@@ -98,6 +98,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       void invalidate([key]);
     },
     onHints: counts.hints,
+    onTagsLeftOut: (count) => counts.tagsLeftOut({}, count),
   };
   const invalidate = createInvalidation({
     clock,
@@ -146,6 +147,10 @@ function createEngineMetrics(metrics: Metrics) {
     sliceMismatches: metrics.counter(
       'breakwater_cache_slice_mismatches_total',
       'Transfers cut because a slice was of another representation than the one before it.',
+    ),
+    tagsLeftOut: metrics.counter(
+      'breakwater_cache_tags_left_out_total',
+      'Variants that a revalidation could not ask for because their tags were too many or too long.',
     ),
     invalidationLimits: metrics.counter(
       'breakwater_cache_invalidation_limits_total',

@@ -112,6 +112,8 @@ export type SourceResult =
       report: FetchReport | undefined;
       personal?: RawHeaders | undefined;
       decided?: Decided | undefined;
+      /** Its body is that of another variant, which stays what it is. */
+      isCopy?: boolean;
     }
   | { kind: 'failed'; failure: Failure };
 

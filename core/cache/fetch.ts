@@ -3,7 +3,6 @@
  *
  * Invariant: the epoch is read before the request is sent, so a purge that arrives meanwhile is above it.
  */
-import { validatorsOf } from '../http/conditional.ts';
 import { combined, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import { formatPosition, type Position, tierHeaders } from '../purge/command.ts';
@@ -16,8 +15,9 @@ import type {
 import { type Continuation, continued, findContinuation } from './continue-part.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
+import { type Candidates, confirmedBy, noCandidates, nominate } from './nominate.ts';
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
-import { confirmed, mayConfirm, personalOf, received, reportOf } from './receive.ts';
+import { confirmed, personalOf, received, reportOf } from './receive.ts';
 import type { Store } from './store.ts';
 
 export interface FetchDeps {
@@ -26,6 +26,8 @@ export interface FetchDeps {
   maxObjectBytes: number;
   /** Slices of the URL with this key are of different representations: none of them is to be used again. */
   onSliceMismatch: (key: string) => void;
+  /** So many variants could not be asked for, because one request had too many tags. */
+  onTagsLeftOut: (count: number) => void;
 }
 
 /**
@@ -40,41 +42,49 @@ const ownConditions: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fetches for a cache read. `stored` is revalidated when it has a validator; else what is stored in part is completed, where
- * that saves something. `epoch` is the node's position, read before. Never rejects.
+ * Fetches for a cache read. The candidates that have a validator may be confirmed instead; where none fits, what is stored in part
+ * is completed, if that saves something. `epoch` is the node's position, read before. Never rejects.
  */
 export async function fetchForCache(
   deps: FetchDeps,
   request: CacheRequest,
-  stored: StoredResponse | undefined,
+  candidates: Candidates,
   epoch: Position,
   signal: AbortSignal,
 ): Promise<SourceResult> {
-  const validators = stored && mayConfirm(request, stored) ? validatorsOf(stored.headers) : [];
-  const continuation = stored ? undefined : findContinuation(deps.store, request);
+  const { fitting } = candidates;
+  const continuation = fitting ? undefined : findContinuation(deps.store, request);
+  const { fields, nominated, leftOut } = nominate(
+    request,
+    continuation ? noCandidates : candidates,
+  );
+  if (leftOut > 0) deps.onTagsLeftOut(leftOut);
   const result = await ask(
     deps,
     request,
-    continuation?.fields ?? [...rangeFields(request, stored), ...validators],
+    continuation?.fields ?? [...rangeFields(request, fitting), ...fields],
     epoch,
     signal,
   );
   if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
   if (continuation) return receivedBehind(deps, request, continuation, response, epoch, signal);
-  if (response.status !== 304 || !stored || validators.length === 0) {
+  if (response.status !== 304 || nominated.length === 0) {
     const result = received(request, response, epoch, deps.maxObjectBytes);
     if (isOfNewVersion(deps.store, request, result))
       deps.onSliceMismatch(baseKey(request.key.text));
     return result;
   }
   response.body.abort();
-  const entry = confirmed(request, stored, response, epoch);
+  const meant = confirmedBy(response.headers, nominated);
+  const entry = meant && confirmed(request, meant, response, epoch);
   if (entry) {
+    const isCopy = meant !== fitting;
     const personal = personalOf(response, entry.freshness, request.key.site);
-    return { kind: 'ready', entry, report: reportOf(response), personal };
+    return { kind: 'ready', entry, report: reportOf(response), isCopy, personal };
   }
-  return fetchForCache(deps, request, undefined, epoch, signal);
+  // It means none of what is stored, or forbids to keep it: then the whole, without conditions.
+  return fetchForCache(deps, request, noCandidates, epoch, signal);
 }
 
 /** Whether a slice beside the one that came is stored and of another representation: then all that are stored are outdated. */

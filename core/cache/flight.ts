@@ -97,7 +97,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
   const land = (result: SourceResult): FlightHead => {
     hasHead = true;
     const head = headOf(result);
-    if (head.kind === 'ready' && mayStore) takeOver(deps, plan, head);
+    if (result.kind === 'ready' && mayStore) takeOver(deps, plan, result);
     if (head.kind !== 'streaming' || result.kind !== 'streaming') {
       settle();
       return head;
@@ -169,10 +169,11 @@ function headOf(result: SourceResult): FlightHead {
 function takeOver(
   { store }: FlightDeps,
   plan: FlightPlan,
-  { entry, decided }: Extract<FlightHead, { kind: 'ready' }>,
+  { entry, decided, isCopy }: Extract<SourceResult, { kind: 'ready' }>,
 ): void {
   const maxVariants = variantCap(plan.request, entry);
   if (decided) store.putInMemory(entry, maxVariants);
+  else if (isCopy) store.copy(entry, maxVariants);
   else store.update(entry, maxVariants);
 }
 

@@ -21,6 +21,7 @@ import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
@@ -227,7 +228,6 @@ function launch(
   const owner = options.mayAskPeers ? deps.peers.ownerOf(baseKey(request.key.text)) : undefined;
   // Before anything is sent: what is purged from here on lies above the epoch.
   const epoch: Position = deps.purges.position();
-  const revalidated = lookup.cleanliness.kind === 'hard' ? undefined : lookup.stored;
   return startFlight(deps.flights, {
     request,
     epoch,
@@ -235,10 +235,27 @@ function launch(
     fetch: async (signal) => {
       const asked = owner === undefined ? undefined : await deps.peers.ask(owner, request, signal);
       if (asked && !isLostWorker(asked)) return asked;
-      return fetchForCache(deps, request, revalidated, epoch, signal);
+      const candidates = candidatesOf(deps.store, request, lookup, options);
+      return fetchForCache(deps, request, candidates, epoch, signal);
     },
     onSettled,
   });
+}
+
+/** What is stored for the URL, but for what was purged, cannot be judged, or is not to be trusted. */
+function candidatesOf(
+  store: Store,
+  request: CacheRequest,
+  { stored, cleanliness, missReason }: Lookup,
+  options: ObtainOptions,
+): Candidates {
+  if (request.unreached || options.distrustsStore) return noCandidates;
+  if (!stored && missReason === 'uri-miss') return noCandidates;
+  const fitting = cleanliness.kind === 'hard' ? undefined : stored;
+  // A part says nothing of another variant's.
+  return request.part
+    ? { fitting, others: [] }
+    : candidatesFrom(fitting, store.live(request.key.text));
 }
 
 /** The owner's worker is gone or knows other sites for a moment: better two flights than no answer. */

@@ -5,7 +5,7 @@
  * Invariants: a response is labelled with the position that was read before its request was sent, or with a tier's own label
  * if that is not older; what a purge by tag could miss is not stored.
  */
-import { updateStoredHeaders, weakMatch } from '../http/conditional.ts';
+import { updateStoredHeaders } from '../http/conditional.ts';
 import { formatHttpDate } from '../http/date.ts';
 import { type Freshness, type FreshnessDefaults, freshnessOf } from '../http/freshness.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
@@ -103,8 +103,8 @@ export function personalOf(
 }
 
 /**
- * The stored response that a 304 has confirmed, with updated fields and freshness, over the same body (RFC 9111 §4.3.4).
- * Undefined: the 304 is about another representation, or forbids to keep this one; the whole must be asked for.
+ * The stored response that a 304 has confirmed for this request, with updated fields and freshness, over the same body
+ * (RFC 9111 §4.3.4). Undefined: the 304 forbids to keep it; the whole must be asked for.
  */
 export function confirmed(
   request: CacheRequest,
@@ -113,10 +113,6 @@ export function confirmed(
   epoch: Position,
 ): StoredResponse | undefined {
   const { site } = request.key;
-  const etag = first(response.headers, 'etag');
-  if (etag !== undefined && stored.etag !== undefined && !weakMatch(etag, stored.etag)) {
-    return undefined;
-  }
   // Age is not stored, but the 304's own is among these and counts.
   const merged = updateStoredHeaders(stored.headers, response.headers, site.cache.setCookie);
   const timed = {

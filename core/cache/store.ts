@@ -10,6 +10,7 @@ import { selectVariant } from '../http/select-variant.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { type BodyReader, readBuffer, readChunks } from './body-reader.ts';
 import type { Cleanliness } from './clean-through.ts';
+import { createDiskCopies } from './disk-copy.ts';
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
@@ -34,6 +35,8 @@ export interface Store {
   putInMemory(entry: StoredResponse, maxVariants: number): boolean;
   /** Takes over what a 304 changed, in both tiers. */
   update(entry: StoredResponse, maxVariants: number): void;
+  /** Stores a response over the body of another variant (its row, its buffer), which stays what it is. */
+  copy(entry: StoredResponse, maxVariants: number): void;
   /** Bytes `[start, end)` of a stored body; undefined when the body is gone. */
   read(entry: StoredResponse, start: number, end: number): BodyReader | undefined;
   /** Drops everything under the keys of URLs, parts too, from this worker's memory, and from disk when `alsoDisk`. */
@@ -66,6 +69,8 @@ export function createStore(
     'Stored responses dropped at a lookup or an insertion because a purge matched.',
   );
 
+  const copies = disk && createDiskCopies(disk);
+
   const judged = (stored: StoredResponse): Lookup => ({
     stored,
     cleanliness: purges.judge(stored),
@@ -81,17 +86,21 @@ export function createStore(
     return { found, varies: rows.length > 0 };
   };
 
-  /** Brings a small body into memory; false when it cannot be read. */
-  const promote = (entry: StoredResponse): boolean => {
+  /** Reads a small body of the disk tier; false when it cannot be read. */
+  const load = (entry: StoredResponse): boolean => {
     if (!disk || entry.rowId === null) return true;
     disk.touch(entry.rowId);
     if (entry.bodyBytes > options.memoryObjectBytes) return true;
     const body = disk.body(entry.rowId, entry.bodyBytes);
-    if (!body) return false;
-    entry.body = body;
+    if (body) entry.body = body;
+    return body !== undefined;
+  };
+  /** Brings a small body into memory; false when it cannot be read. */
+  const promote = (entry: StoredResponse): boolean => {
+    const isReadable = load(entry);
     // The cap on variants was kept when the row was written.
-    memory.put(entry, Number.MAX_SAFE_INTEGER);
-    return true;
+    if (entry.body !== null) memory.put(entry, Number.MAX_SAFE_INTEGER);
+    return isReadable;
   };
 
   return {
@@ -139,6 +148,17 @@ export function createStore(
       if (purges.judge(entry).kind === 'hard') return countPurged();
       if (entry.body !== null) memory.put(entry, maxVariants);
       if (entry.rowId !== null) disk?.update(entry.rowId, entry);
+    },
+    copy(entry, maxVariants) {
+      if (purges.judge(entry).kind === 'hard') return countPurged();
+      const sourceRowId = entry.rowId;
+      if (entry.body === null) load(entry);
+      if (entry.body !== null) {
+        // From here on the row of the other variant is not this one's.
+        entry.rowId = null;
+        memory.put(entry, maxVariants);
+      }
+      copies?.start(entry, sourceRowId, maxVariants);
     },
     read(entry, start, end) {
       if (entry.body !== null) return readBuffer(entry.body, start, end);

@@ -113,7 +113,8 @@ export function validatorsOf(stored: RawHeaders, otherEtags: readonly string[] =
  * The stored fields after a 304 or a HEAD (RFC 9111 §3.2): those that came replace all lines of their
  * names, in the order that they came in; the rest stays. Not taken over: hop-by-hop fields, and those
  * that describe the stored bytes. Age and Date are the new response's or nothing, because the age
- * starts anew (§4.3.4). Set-Cookie is taken over only for a site that stores cookies.
+ * starts anew (§4.3.4). A weak tag does not become strong: the stored bytes were never promised to be
+ * those. Set-Cookie is taken over only for a site that stores cookies.
  */
 export function updateStoredHeaders(
   stored: RawHeaders,
@@ -121,6 +122,7 @@ export function updateStoredHeaders(
   setCookie: 'refuse' | 'strip' | 'store' = 'refuse',
 ): string[] {
   const ignored = hopByHop(from304);
+  const isWeak = first(stored, 'etag')?.startsWith('W/') === true;
   const replaced = new Set<string>(['age', 'date']);
   const added: string[] = [];
   for (let i = 0; i + 1 < from304.length; i += 2) {
@@ -128,6 +130,7 @@ export function updateStoredHeaders(
     const lowerName = name.toLowerCase();
     if (ignored.has(lowerName) || bodyBound.has(lowerName)) continue;
     if (lowerName === 'set-cookie' && setCookie !== 'store') continue;
+    if (lowerName === 'etag' && isWeak && !from304[i + 1]?.startsWith('W/')) continue;
     replaced.add(lowerName);
     added.push(name, from304[i + 1] ?? '');
   }

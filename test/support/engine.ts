@@ -122,7 +122,9 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     onRefresh: (outcome) => countRefresh({ outcome }),
     onSliceMismatch: (key) => void handle.invalidate([key]),
     onHints: metrics.counter('breakwater_cache_early_hints_total', 'Early hints.'),
+    onTagsLeftOut: (count) => countLeftOut({}, count),
   };
+  const countLeftOut = metrics.counter('breakwater_cache_tags_left_out_total', 'Variants.');
   const accessed: TestEngine['accessed'] = [];
   const invalidated: string[] = [];
   let nextId = 0;

@@ -193,3 +193,12 @@ it('a response without body in memory or row on disk has no body', () => {
   const { store } = open();
   assert.equal(store.read(responseWith({ bodyBytes: 3 }, null), 0, 3), undefined);
 });
+
+describe('a copy for another variant', () => {
+  it('is dropped when a purge has matched it meanwhile', () => {
+    const opened = open();
+    opened.purgeNow();
+    opened.store.copy(responseWith({ tags: ['news'] }, 'body'), 10);
+    assert.deepEqual([opened.memory.count, opened.disk.writes.length], [0, 0]);
+  });
+});

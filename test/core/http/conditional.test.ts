@@ -266,6 +266,11 @@ describe('updating what is stored (RFC 9111 §3.2)', () => {
     assert.deepEqual(updateStoredHeaders(['Age', '90', 'Date', older, 'A', '1'], []), ['A', '1']);
   });
 
+  it('lets no weak tag become strong: the bytes are those of the weak one', () => {
+    assert.deepEqual(updateStoredHeaders(['ETag', 'W/"a"'], ['ETag', '"a"']), ['ETag', 'W/"a"']);
+    assert.deepEqual(updateStoredHeaders(['ETag', '"a"'], ['ETag', 'W/"a"']), ['ETag', 'W/"a"']);
+  });
+
   it('takes over Set-Cookie only for a site that stores cookies', () => {
     const from304 = ['Set-Cookie', 'session=1'];
     assert.deepEqual(updateStoredHeaders(['A', '1'], from304), ['A', '1']);
