@@ -268,6 +268,57 @@ describe('a 304', () => {
     assert.equal(first(entry.headers, 'age'), undefined);
   });
 
+  const date = new Date(receivedAtMs).toUTCString();
+  const lifetimes: [string, string[], number][] = [
+    ['nothing: that of the stored fields, from now on', [], 60],
+    ['a shorter max-age', ['Cache-Control', 'max-age=1'], 1],
+    ['Cache-Control without one', ['Cache-Control', 'public'], 0],
+    ['CDN-Cache-Control, which rules us (RFC 9213)', ['CDN-Cache-Control', 'max-age=7'], 7],
+    [
+      'Expires, where Cache-Control no longer names a lifetime',
+      [
+        'Cache-Control',
+        'public',
+        'Date',
+        date,
+        'Expires',
+        new Date(receivedAtMs + 9000).toUTCString(),
+      ],
+      9,
+    ],
+  ];
+  for (const [title, headers, seconds] of lifetimes) {
+    it(`has its lifetime from ${title} (RFC 9111 §4.3.4)`, () => {
+      const entry = confirm(stored, headers);
+      assert.deepEqual(
+        [entry?.freshness.lifetimeSeconds, entry && first(entry.headers, 'date')],
+        [seconds, date],
+      );
+    });
+  }
+
+  it('starts the age anew: neither the stored Age nor the stored Date counts (RFC 9111 §4.2.3)', () => {
+    const old = ['Date', 'Thu, 01 Jan 2026 01:00:00 GMT', ...fresh];
+    const entry = confirm(responseWith({ headers: old }), []);
+    assert.equal(entry?.freshness.initialAgeSeconds, 1, 'the second that the exchange took');
+  });
+
+  it('may ask for validation each time, or forbid what is stale from now on', () => {
+    assert.equal(confirm(stored, ['Cache-Control', 'no-cache'])?.freshness.noCache, true);
+    const strict = confirm(stored, ['Cache-Control', 'max-age=5, must-revalidate']);
+    assert.equal(strict?.freshness.mustRevalidate, true);
+  });
+
+  it('leaves out of the copy what its qualified no-cache or private names, also from before', () => {
+    const headers = ['Cache-Control', 'max-age=5, no-cache="x-a, x-b"', 'X-B', 'new', 'X-C', 'c'];
+    const entry = confirm(stored, headers);
+    assert.deepEqual(
+      ['x-a', 'x-b', 'x-c'].map((name) => entry && first(entry.headers, name)),
+      [undefined, undefined, 'c'],
+    );
+    assert.equal(entry?.freshness.noCache, false);
+  });
+
   it('may change tags and Vary', () => {
     const headers = ['Surrogate-Key', 'new', 'Vary', 'Accept-Language'];
     const entry = confirm(stored, headers, { asked: ['Accept-Language', 'de'] });
