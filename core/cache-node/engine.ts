@@ -83,6 +83,12 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     { self: start.index, count: start.count },
   );
   const counts = createEngineMetrics(metrics);
+  const invalidate = createInvalidation({
+    clock,
+    here: invalidateHere,
+    mesh,
+    onLimit: counts.invalidationLimits,
+  });
   const obtainDeps: ObtainDeps = {
     clock,
     store,
@@ -99,13 +105,8 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     },
     onHints: counts.hints,
     onTagsLeftOut: (count) => counts.tagsLeftOut({}, count),
+    invalidate,
   };
-  const invalidate = createInvalidation({
-    clock,
-    here: invalidateHere,
-    mesh,
-    onLimit: counts.invalidationLimits,
-  });
   const admission = createAdmission(deps, start);
   return {
     mesh,

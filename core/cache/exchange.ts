@@ -10,6 +10,7 @@ import type { Failure, OnInterim, ResponseBody, UpstreamResponse } from '../upst
 import type { Disposition } from './decide.ts';
 import type { DiskWrite } from './disk-tier.ts';
 import type { StoredResponse, StoredResponseInit } from './entry.ts';
+import type { HeadEffect } from './head-effect.ts';
 import type { CacheKey } from './key.ts';
 import type { PartRequest } from './part.ts';
 
@@ -100,6 +101,8 @@ export type SourceResult =
       report: FetchReport;
       /** Lines for the client alone whose request this is (personal-fields.ts). */
       personal?: RawHeaders | undefined;
+      /** What the answer to a HEAD says about the stored GET. */
+      effect?: HeadEffect;
       /** How another worker of this node came to it, when it did. */
       decided?: Decided | undefined;
       /** The other worker's rows, from which the body can be read back. */

@@ -15,6 +15,7 @@ import type {
 import { type Continuation, continued, findContinuation } from './continue-part.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
+import { effectOfHead } from './head-effect.ts';
 import { type Candidates, confirmedBy, noCandidates, nominate } from './nominate.ts';
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
 import { confirmed, personalOf, received, reportOf } from './receive.ts';
@@ -73,7 +74,8 @@ export async function fetchForCache(
     const result = received(request, response, epoch, deps.maxObjectBytes);
     if (isOfNewVersion(deps.store, request, result))
       deps.onSliceMismatch(baseKey(request.key.text));
-    return result;
+    if (result.kind === 'failed') return result;
+    return { ...result, effect: effectOfHead(request, fitting, response, epoch) };
   }
   response.body.abort();
   const meant = confirmedBy(response.headers, nominated);

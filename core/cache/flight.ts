@@ -103,6 +103,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
       return head;
     }
     dropWhatMayNotStay(deps, plan, head);
+    if (result.effect?.kind === 'freshened' && mayStore) takeOver(deps, plan, result.effect);
     transfer = startTransfer(deps, {
       body: result.body,
       entry: head.entry,
@@ -165,11 +166,13 @@ function headOf(result: SourceResult): FlightHead {
   };
 }
 
+type ReadyResult = Extract<SourceResult, { kind: 'ready' }>;
+
 /** What was confirmed goes into both tiers; what another worker has on disk already, into this worker's memory only. */
 function takeOver(
   { store }: FlightDeps,
   plan: FlightPlan,
-  { entry, decided, isCopy }: Extract<SourceResult, { kind: 'ready' }>,
+  { entry, decided, isCopy }: Pick<ReadyResult, 'entry' | 'decided' | 'isCopy'>,
 ): void {
   const maxVariants = variantCap(plan.request, entry);
   if (decided) store.putInMemory(entry, maxVariants);

@@ -92,6 +92,8 @@ export interface ObtainDeps extends FetchDeps {
   onRefresh: (outcome: 'started' | 'failed') => void;
   /** An early hint was made of what is stored. */
   onHints: () => void;
+  /** Drops stored responses in all workers and on disk; resolves when none is found any more. */
+  invalidate: (keys: readonly string[]) => Promise<void>;
 }
 
 export interface ObtainOptions {
@@ -236,7 +238,11 @@ function launch(
       const asked = owner === undefined ? undefined : await deps.peers.ask(owner, request, signal);
       if (asked && !isLostWorker(asked)) return asked;
       const candidates = candidatesOf(deps.store, request, lookup, options);
-      return fetchForCache(deps, request, candidates, epoch, signal);
+      const result = await fetchForCache(deps, request, candidates, epoch, signal);
+      const isOutdated = result.kind === 'streaming' && result.effect?.kind === 'outdated';
+      // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
+      if (isOutdated) await deps.invalidate([request.key.text]);
+      return result;
     },
     onSettled,
   });

@@ -45,7 +45,7 @@ export function received(
   maxObjectBytes: number,
   /** What the upstream said, where `response` was put together from more than its answer. */
   fwdStatus: number = answer.status,
-): SourceResult {
+): Exclude<SourceResult, { kind: 'ready' }> {
   const { site } = request.key;
   const held = answer.status === 206 && request.part ? partOfHeaders(answer.headers) : undefined;
   if (held && !hasLengthOf(held, answer)) {

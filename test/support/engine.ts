@@ -110,6 +110,13 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
   const countInterim = metrics.counter('breakwater_cache_interim_responses_total', 'Interim.', [
     'outcome',
   ]);
+  const invalidated: string[] = [];
+  const invalidate: HandleDeps['invalidate'] = (keys) => {
+    invalidated.push(...keys);
+    store.remove(keys, true);
+    coalescer.invalidate(keys);
+    return Promise.resolve();
+  };
   const obtainDeps: ObtainDeps = {
     clock,
     store,
@@ -120,13 +127,13 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     peers: options.peers ?? noPeers,
     maxObjectBytes: options.maxObjectBytes ?? 2 ** 30,
     onRefresh: (outcome) => countRefresh({ outcome }),
-    onSliceMismatch: (key) => void handle.invalidate([key]),
     onHints: metrics.counter('breakwater_cache_early_hints_total', 'Early hints.'),
+    onSliceMismatch: (key) => void invalidate([key]),
     onTagsLeftOut: (count) => countLeftOut({}, count),
+    invalidate,
   };
   const countLeftOut = metrics.counter('breakwater_cache_tags_left_out_total', 'Variants.');
   const accessed: TestEngine['accessed'] = [];
-  const invalidated: string[] = [];
   let nextId = 0;
   const role = options.role ?? 'edge';
   const handle: HandleDeps = {
@@ -151,12 +158,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     obtain: obtainDeps,
     access: (record) => void accessed.push(record),
     isDraining: () => false,
-    invalidate(keys) {
-      invalidated.push(...keys);
-      store.remove(keys, true);
-      coalescer.invalidate(keys);
-      return Promise.resolve();
-    },
+    invalidate,
     boundary: () => 'boundary',
     onInterim: (outcome) => countInterim({ outcome }),
   };
