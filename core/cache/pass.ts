@@ -9,6 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import type { CacheStatusMember } from '../http/cache-status.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
+import { isSafeMethod } from '../http/method.ts';
 import type { Failure, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import { type AdmittedExchange, goneSignal, type HandleDeps } from './client-exchange.ts';
@@ -35,7 +36,6 @@ export type Passed =
   | { kind: 'refused'; status: number; title: string; detail: string };
 
 const windowBytes = 256 * 1024;
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** Sends the request on and opens its answer. */
 export async function passOn(
@@ -55,7 +55,7 @@ export async function passOn(
   }
   if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
-  if (!safeMethods.has(request.method) && response.status >= 200 && response.status < 400) {
+  if (!isSafeMethod(request.method) && response.status >= 200 && response.status < 400) {
     // Before the answer is sent: who has it and asks again must not see what was before.
     await deps.invalidate(invalidated(deps, request, response.headers));
   }

@@ -236,7 +236,8 @@ describe('an unsafe request that succeeded invalidates (RFC 9111 §4.4)', () => 
   const cases: [string, number, string[], string[]][] = [
     ['its target', 200, [], own],
     ['also when it redirects', 303, [], own],
-    ['nothing when it failed', 400, [], []],
+    ['nothing when it failed', 400, ['Location', '/new'], []],
+    ['nothing when the server failed', 500, [], []],
     [
       'Location of the same host',
       201,
@@ -249,6 +250,13 @@ describe('an unsafe request that succeeded invalidates (RFC 9111 §4.4)', () => 
       ['Content-Location', 'http://www.demo.test/c?z=1&a=2&utm_x=1#top'],
       [...own, ...both('www.demo.test/c?a=2&z=1')],
     ],
+    [
+      'Location relative to the target, and both fields when both are there (RFC 9110 §10.2.2)',
+      201,
+      ['Location', 'new', 'Content-Location', '?c=2'],
+      [...own, ...both('www.demo.test/new'), ...both('www.demo.test/a?c=2')],
+    ],
+    ['a URL that is the target once', 200, ['Content-Location', '//www.demo.test/a?b=1'], own],
     ['no other host', 201, ['Location', 'http://other.test/new'], own],
     ['nothing that is no URL', 201, ['Location', 'http://['], own],
   ];
@@ -264,9 +272,20 @@ describe('an unsafe request that succeeded invalidates (RFC 9111 §4.4)', () => 
 
   it('but a safe one does not', async (t) => {
     const { ask, engine, upstream } = await start(t);
-    upstream.script = (call) => call.respond({ body: '' });
-    await ask({ method: 'OPTIONS' });
+    upstream.script = (call) => call.respond({ headers: ['Location', '/new'], body: '' });
+    const safe = ['OPTIONS', 'PROPFIND', 'QUERY', 'REPORT', 'SEARCH'];
+    for (const method of safe) assert.equal((await ask({ method })).status, 200, method);
     assert.deepEqual(engine.invalidated, []);
+  });
+
+  it('whatever its method is, if that is not known to be safe', async (t) => {
+    const { ask, engine, upstream } = await start(t);
+    upstream.script = (call) => call.respond({ body: '' });
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'MKCOL']) {
+      engine.invalidated.length = 0;
+      await ask({ method });
+      assert.deepEqual(engine.invalidated, both('www.demo.test/'), method);
+    }
   });
 
   it('so that the next GET is fetched, and a fetch from before is not stored', async (t) => {
