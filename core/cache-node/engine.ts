@@ -68,9 +68,9 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     { maxWaiters: start.topology.limits.waiters },
   );
   const invalidateHere = createLocalInvalidation({
-    dropLocally(keys) {
-      store.remove(keys, false);
-      coalescer.invalidate(keys);
+    dropLocally(keys, also) {
+      store.remove(keys, false, also.groups);
+      coalescer.invalidate(keys, also);
     },
     disk,
   });
@@ -119,6 +119,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       access: createAccessLog({ log: withoutRedaction(log), metrics }),
       isDraining: deps.shared.isDraining,
       invalidate,
+      onGroupsLeftOut: (count) => counts.groupsLeftOut({}, count),
       boundary: () => deps.random.hex(12),
       onInterim: (outcome) => counts.interimResponses({ outcome }),
     },
@@ -152,6 +153,10 @@ function createEngineMetrics(metrics: Metrics) {
     tagsLeftOut: metrics.counter(
       'breakwater_cache_tags_left_out_total',
       'Variants that a revalidation could not ask for because their tags were too many or too long.',
+    ),
+    groupsLeftOut: metrics.counter(
+      'breakwater_cache_groups_left_out_total',
+      'Groups that a response asked to invalidate beyond the bound; what is in them stays.',
     ),
     invalidationLimits: metrics.counter(
       'breakwater_cache_invalidation_limits_total',

@@ -2,6 +2,7 @@
 
 import type { StoredResponseInit } from '../cache/entry.ts';
 import type { Decided, FetchReport, NotStored } from '../cache/exchange.ts';
+import type { HostGroups } from '../cache/host-groups.ts';
 import type { PartRequest } from '../cache/part.ts';
 import type { CacheControl } from '../http/cache-control.ts';
 import type { RawHeaders } from '../http/headers.ts';
@@ -72,8 +73,14 @@ export type MeshMessage =
   | { type: 'credit'; ask: number; bytes: number }
   /** The asker wants no more of it. */
   | { type: 'cancel'; ask: number }
-  /** An unsafe request has changed what is under these keys. */
-  | { type: 'invalidate'; call: number; keys: readonly string[]; step: InvalidationStep }
+  /** An unsafe request has changed what is under these keys and in these groups. */
+  | {
+      type: 'invalidate';
+      call: number;
+      keys: readonly string[];
+      step: InvalidationStep;
+      groups: HostGroups | undefined;
+    }
   /** What the call named is dropped. */
   | { type: 'invalidated'; call: number };
 

@@ -3,6 +3,7 @@
  * to the owner over a message port; so a node has one flight per key, however its connections are spread.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { HostGroups } from '../cache/host-groups.ts';
 import type { Peers } from '../cache/obtain.ts';
 import { ownerOf } from '../upstream/ring.ts';
 import type { InvalidateHere, InvalidationStep } from './invalidation.ts';
@@ -14,7 +15,7 @@ export interface Mesh extends Peers {
   /** Connects (anew) to worker `index`. */
   connect(index: number, port: MessagePort): void;
   /** Has all other workers do a step of an invalidation; resolves when they have, or have ended. */
-  invalidate(keys: readonly string[], step: InvalidationStep): Promise<void>;
+  invalidate(keys: readonly string[], step: InvalidationStep, groups?: HostGroups): Promise<void>;
 }
 
 interface Link {
@@ -51,7 +52,8 @@ export function createMesh(
       links.set(index, { port, asker, invalidations });
       port.on('message', (message: MeshMessage) => {
         if (message.type === 'invalidate') {
-          void deps.onInvalidate(message.keys, message.step).then(() => {
+          const { keys, step, groups } = message;
+          void deps.onInvalidate(keys, step, groups ? { groups } : {}).then(() => {
             port.postMessage({ type: 'invalidated', call: message.call } satisfies MeshMessage);
           });
         } else if (message.type === 'invalidated') {
@@ -70,9 +72,9 @@ export function createMesh(
         answerer.lose();
       });
     },
-    async invalidate(keys, step) {
+    async invalidate(keys, step, groups) {
       nextCall += 1;
-      const message: MeshMessage = { type: 'invalidate', call: nextCall, keys, step };
+      const message: MeshMessage = { type: 'invalidate', call: nextCall, keys, step, groups };
       const done = [...links.values()].map(({ port, invalidations }) => {
         const { promise, resolve } = Promise.withResolvers<void>();
         invalidations.set(message.call, resolve);

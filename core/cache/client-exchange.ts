@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/deps.ts';
 import type { AccessRecord } from './access-log.ts';
 import type { AdmitDeps, Admitted } from './admit.ts';
 import { onGone } from './deliver.ts';
-import type { ObtainDeps } from './obtain.ts';
+import type { Invalidate, ObtainDeps } from './obtain.ts';
 
 export interface HandleDeps {
   clock: Clock;
@@ -20,8 +20,10 @@ export interface HandleDeps {
   access: (record: AccessRecord) => void;
   /** True while the node is being stopped: connections are not kept. */
   isDraining: () => boolean;
-  /** Drops stored responses in all workers and on disk (RFC 9111 §4.4); resolves when none is found any more. */
-  invalidate: (keys: readonly string[]) => Promise<void>;
+  /** RFC 9111 §4.4, RFC 9875 §3. */
+  invalidate: Invalidate;
+  /** A response named so many groups more than are invalidated. */
+  onGroupsLeftOut: (count: number) => void;
   /** A short random text for multipart bodies. */
   boundary: () => string;
   /** An interim response was sent to whoever asked, or could not be. */

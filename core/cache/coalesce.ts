@@ -18,6 +18,7 @@ import { abortedFailure, type CacheRequest, type NotStored, reasonsOfRequest } f
 import type { Flight, FlightHead } from './flight.ts';
 import { baseKey, forWhole, isLooseParts, rangeOf } from './part.ts';
 import { createRefreshGate, type RefreshGate } from './refresh-gate.ts';
+import { createUnderWay, type Tracked, type UnderWay } from './under-way.ts';
 
 export interface Joined {
   flight: Flight;
@@ -49,8 +50,10 @@ export interface Coalescer {
   hitForMiss(key: string): NotStored | undefined;
   /** The same with how long it will be remembered, in seconds; it does not count as a use. */
   recall(key: string): { why: NotStored; leftSeconds: number } | undefined;
-  /** Forbids flights of these keys to store, and newcomers to join them. */
-  invalidate(keys: readonly string[]): void;
+  /** Forbids flights of these keys and groups to store, and newcomers to join them. */
+  invalidate: UnderWay['forbid'];
+  /** What is fetched and may be stored, flights included. */
+  readonly underWay: UnderWay;
   readonly refreshes: RefreshGate;
   /** Flights that have not settled, those that fly alone included. */
   readonly flights: number;
@@ -68,8 +71,9 @@ export function createCoalescer(
 ): Coalescer {
   /** Flights that can be joined, by name. */
   const flights = new Map<string, Flight>();
-  /** All that have not settled, with their keys: those that fly alone may not store what was invalidated either. */
-  const underWay = new Map<Flight, string>();
+  /** All that have not settled: those that fly alone may not store what was invalidated either. */
+  const tracked = new Map<Flight, Tracked>();
+  const underWay = createUnderWay();
   // By key: the Vary fields seen last, so that different variants fly side by side.
   const varyHints = new LRUCache<string, readonly string[]>({ max: rememberedKeys });
   const misses = new LRUCache<string, { why: NotStored; untilMs: number }>({ max: rememberedKeys });
@@ -104,13 +108,17 @@ export function createCoalescer(
   const launch = (request: CacheRequest, name: string | undefined, start: JoinOptions['start']) => {
     let listedAs = name;
     const flight = start((settled) => {
-      underWay.delete(settled);
+      tracked.get(settled)?.over();
+      tracked.delete(settled);
       if (listedAs !== undefined && flights.get(listedAs) === settled) flights.delete(listedAs);
     });
-    underWay.set(flight, request.key.text);
+    const { text, host } = request.key;
+    const key = baseKey(text);
+    tracked.set(flight, underWay.begin({ key, host, forbid: flight.forbidStoring }));
     if (listedAs !== undefined) flights.set(listedAs, flight);
     // Before any waiter looks at the head, so that those who leave go to the right flight.
     void flight.head.then((head) => {
+      tracked.get(flight)?.tell(head.kind === 'failed' ? [] : head.entry.tags);
       remember(request, head);
       if (listedAs === undefined || flights.get(listedAs) !== flight) return;
       // Now it is known which requests it is for: those who come from here on look under this name.
@@ -166,14 +174,14 @@ export function createCoalescer(
       const leftMs = (known?.untilMs ?? 0) - deps.clock.monotonicMs();
       return known && leftMs >= 0 ? { why: known.why, leftSeconds: leftMs / 1000 } : undefined;
     },
-    invalidate(keys) {
-      const named = new Set(keys);
+    invalidate(keys, also) {
       for (const key of keys) varyHints.delete(key);
-      for (const [flight, key] of underWay) if (named.has(baseKey(key))) flight.forbidStoring();
+      underWay.forbid(keys, also);
     },
+    underWay,
     refreshes: createRefreshGate(deps),
     get flights() {
-      return underWay.size;
+      return tracked.size;
     },
   };
 }

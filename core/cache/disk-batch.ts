@@ -8,7 +8,13 @@
 import { assertNever } from '../runtime/deps.ts';
 import type { DiskJournal } from './disk-journal.ts';
 import type { DiskWriterMetrics } from './disk-metrics.ts';
-import type { Job, OpenWrite, WriteQueue } from './disk-queue.ts';
+import {
+  groupRowsAtOnce,
+  type Job,
+  type OpenWrite,
+  type RemoveJob,
+  type WriteQueue,
+} from './disk-queue.ts';
 import type { DiskStore, DoomedBody } from './disk-store.ts';
 import type { StoredResponseInit } from './entry.ts';
 import { replaces, splitVariant } from './part.ts';
@@ -94,6 +100,18 @@ export function createBatch(deps: BatchDeps): Batch {
     store.replaceHead(row, judged);
     result('stored');
   };
+  const remove = (job: RemoveJob) => {
+    for (const key of job.keys) {
+      for (const id of store.rowsBelow(key)) doom(id, 'invalidated');
+    }
+    let left = groupRowsAtOnce;
+    for (const group of job.groups?.groups ?? []) {
+      const rows = store.tagged(group, job.groups?.host ?? '', left);
+      for (const id of rows) doom(id, 'invalidated');
+      left -= rows.length;
+    }
+    store.afterCommit(left > 0 ? job.onRemoved : () => queue.putBack([job]));
+  };
   const perform = (job: Job, touched: Set<OpenWrite>) => {
     switch (job.type) {
       case 'chunk':
@@ -107,11 +125,7 @@ export function createBatch(deps: BatchDeps): Batch {
       case 'update':
         return update(job);
       case 'remove':
-        for (const key of job.keys) {
-          for (const id of store.rowsBelow(key)) doom(id, 'invalidated');
-        }
-        store.afterCommit(job.onRemoved);
-        return;
+        return remove(job);
       case 'damaged':
         for (const rowId of job.rowIds) doom(rowId, 'damaged');
         return;

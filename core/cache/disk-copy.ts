@@ -7,6 +7,7 @@
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier, DiskWrite } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
+import { type HostGroups, memberOf } from './host-groups.ts';
 
 const windowBytes = 4 * chunkBytes;
 
@@ -16,17 +17,19 @@ export interface DiskCopies {
    * meanwhile finds the same again.
    */
   start(entry: StoredResponse, sourceRowId: number | null, maxVariants: number): void;
+  /** Gives up what was invalidated. */
+  forbid(keys: readonly string[], groups?: HostGroups): void;
 }
 
 /** Creates the copies of one worker. */
 export function createDiskCopies(disk: DiskTier): DiskCopies {
-  const underWay = new Map<string, DiskWrite>();
+  const underWay = new Map<string, { write: DiskWrite; entry: StoredResponse }>();
   return {
     start(entry, sourceRowId, maxVariants) {
       const name = `${entry.key}\n${entry.variant}`;
       if (underWay.has(name)) return;
       const write = disk.begin(entry.key);
-      underWay.set(name, write);
+      underWay.set(name, { write, entry });
       const over = () => {
         underWay.delete(name);
         if (write.state === 'stored' && entry.body !== null) entry.rowId = write.rowId;
@@ -37,6 +40,14 @@ export function createDiskCopies(disk: DiskTier): DiskCopies {
         if (write.state !== 'open') over();
       };
       write.onProgress();
+    },
+    forbid(keys, groups) {
+      const isMember = groups && memberOf(groups);
+      for (const [name, { write, entry }] of [...underWay]) {
+        if (!keys.includes(entry.key) && !isMember?.(entry)) continue;
+        underWay.delete(name);
+        write.abort();
+      }
     },
   };
 }

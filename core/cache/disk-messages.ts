@@ -6,6 +6,7 @@
  */
 import type { JournalEntry, Position } from '../purge/command.ts';
 import type { StoredResponseInit } from './entry.ts';
+import type { HostGroups } from './host-groups.ts';
 
 /** Bytes of a chunk row; every chunk of a body but the last has exactly this length. */
 export const chunkBytes = 256 * 1024;
@@ -23,8 +24,8 @@ export type ToWriter =
   | { type: 'abort'; write: number }
   /** A 304: new head over the same body. Applied only while the row exists. */
   | { type: 'update'; rowId: number; init: StoredResponseInit }
-  /** Drops what is stored under the keys (invalidation by unsafe methods, RFC 9111 §4.4). Answered with `removed`. */
-  | { type: 'remove'; call: number; keys: readonly string[] }
+  /** Drops what is stored under the keys and in the groups (RFC 9111 §4.4, RFC 9875 §3). Answered with `removed`. */
+  | { type: 'remove'; call: number; keys: readonly string[]; groups?: HostGroups }
   /** Rows that were read; moves them to the young end of the eviction order. */
   | { type: 'touch'; rowIds: readonly number[] }
   /** Rows whose head or chunk failed its checksum: to be removed. */

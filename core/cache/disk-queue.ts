@@ -8,6 +8,10 @@
 import { assertNever } from '../runtime/deps.ts';
 import { chunkBytes, type DropReason, type FromWriter, type ToWriter } from './disk-messages.ts';
 import type { StoredResponseInit } from './entry.ts';
+import type { HostGroups } from './host-groups.ts';
+
+/** Rows that a removal by groups takes in one batch: purges must not wait for thousands of them. */
+export const groupRowsAtOnce = 500;
 
 /** A worker, as the writer sees it. */
 export interface WriterPort {
@@ -33,11 +37,18 @@ export interface OpenWrite {
   isOver: boolean;
 }
 
+export interface RemoveJob {
+  type: 'remove';
+  keys: readonly string[];
+  groups: HostGroups | undefined;
+  onRemoved: () => void;
+}
+
 export type Job =
   | { type: 'chunk'; write: OpenWrite; bytes: Uint8Array }
   | { type: 'finish'; write: OpenWrite; init: StoredResponseInit; maxVariants: number }
   | { type: 'abort'; write: OpenWrite }
-  | { type: 'remove'; keys: readonly string[]; onRemoved: () => void }
+  | RemoveJob
   | Extract<ToWriter, { type: 'update' | 'touch' | 'damaged' }>;
 
 export interface WriteQueueOptions {
@@ -62,7 +73,7 @@ export interface WriteQueue {
   connect(port: WriterPort): WriterConnection;
   /** Takes jobs off the front: about `maxWork` rows, and no more than `maxBytes` unless the first alone has more. */
   take(maxBytes: number, maxWork: number): Job[];
-  /** Puts removals whose commit failed back to the front. */
+  /** Puts removals back to the front: their commit failed, or they have not removed everything yet. */
   putBack(jobs: readonly Job[]): void;
   /** Says that a write was stored: it is over. */
   close(write: OpenWrite): void;
@@ -136,11 +147,15 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     if (hasRoom(bytesOf(job))) push(job);
     else drop(write, 'queue-full');
   };
-  const remove = (port: WriterPort, { keys, call }: Extract<ToWriter, { type: 'remove' }>) => {
+  const remove = (
+    port: WriterPort,
+    { keys, groups, call }: Extract<ToWriter, { type: 'remove' }>,
+  ) => {
     // What is being fetched may be from before the request that changed the target.
     const named = new Set(keys);
     for (const write of [...openWrites]) if (named.has(write.key)) drop(write, 'purged');
-    push({ type: 'remove', keys, onRemoved: () => port.post({ type: 'removed', call }) });
+    const onRemoved = () => port.post({ type: 'removed', call });
+    push({ type: 'remove', keys, groups, onRemoved });
   };
   const receive = (port: WriterPort, message: ToWriter) => {
     const writes = connections.get(port);
@@ -241,7 +256,8 @@ function createWrite(port: WriterPort, number: number, key: string, beganSeq: nu
 /** Rows that a job writes; a touch rewrites a few integers only. */
 function workOf(job: Job): number {
   if (job.type === 'touch') return Math.ceil(job.rowIds.length / 4);
-  return job.type === 'remove' ? job.keys.length : 1;
+  if (job.type !== 'remove') return 1;
+  return job.keys.length + (job.groups ? groupRowsAtOnce : 0);
 }
 
 /** About the memory that a waiting job takes. */
@@ -255,7 +271,10 @@ function bytesOf(job: Job): number {
     case 'abort':
       return 100;
     case 'remove':
-      return job.keys.reduce((sum, key) => sum + key.length, 100);
+      return [...job.keys, ...(job.groups?.groups ?? [])].reduce(
+        (sum, text) => sum + text.length,
+        100,
+      );
     case 'touch':
     case 'damaged':
       return 100 + 8 * job.rowIds.length;

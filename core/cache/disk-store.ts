@@ -67,6 +67,8 @@ export interface DiskStore {
   variantsOf(key: string): { id: number; variant: string }[];
   /** All rows of a URL's key and of the keys of its parts below it. */
   rowsBelow(key: string): number[];
+  /** Up to `limit` responses of a host that have the tag. */
+  tagged(tag: string, host: string, limit: number): number[];
   touch(rowId: number): void;
   /** The least recently used responses. */
   oldest(limit: number): number[];
@@ -193,6 +195,7 @@ export function createDiskStore(database: SqliteDatabase, options: DiskStoreOpti
     variantsOf: (key) => sql.variants.all(key),
     // A key has no space but before the name of a part, and "!" is the character after it.
     rowsBelow: (key) => sql.rowsBelow.all(key, `${key} `, `${key}!`).map((row) => row.id),
+    tagged: (tag, host, limit) => sql.tagged.all(tag, host, limit).map((row) => row.id),
     touch(rowId) {
       tick += 1;
       sql.touch.run(tick, rowId);
@@ -258,6 +261,11 @@ function prepare(database: SqliteDatabase) {
     ),
     deleteTag: database.prepare<[string, string, number]>(
       'delete from tags where tag = ? and host = ? and response_id = ?',
+    ),
+    // Joined, because a row whose head was damaged leaves its listings behind.
+    tagged: database.prepare<[string, string, number], { id: number }>(
+      `select r.id as id from tags t join responses r on r.id = t.response_id
+        where t.tag = ? and t.host = ? order by t.response_id limit ?`,
     ),
     state: database.prepare<[string], StateRow>(
       'select name, value, crc from state where name = ?',

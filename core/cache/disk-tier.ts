@@ -9,6 +9,7 @@ import { createDiskReaderMetrics } from './disk-metrics.ts';
 import type { DiskReader } from './disk-reader.ts';
 import { createDiskWrite, type DiskWrite, type TieredWrite } from './disk-write.ts';
 import { initOf, type StoredResponse, type StoredResponseInit } from './entry.ts';
+import type { HostGroups } from './host-groups.ts';
 
 export type { DiskWrite } from './disk-write.ts';
 
@@ -22,8 +23,8 @@ export interface DiskTier {
   begin(key: string): DiskWrite;
   /** New head for a stored body (304); ignored when the row is gone. */
   update(rowId: number, init: StoredResponseInit): void;
-  /** Drops what is stored under the keys; `onRemoved` is called when no lookup finds it any more. */
-  remove(keys: readonly string[], onRemoved?: () => void): void;
+  /** Drops what is stored under the keys and in the groups; `onRemoved` is called when no lookup finds it any more. */
+  remove(keys: readonly string[], onRemoved?: () => void, groups?: HostGroups): void;
   /** Says that a row was used: it leaves later. Sent in batches, at most once a minute for a row. */
   touch(rowId: number): void;
   /** Takes a message of the writer. */
@@ -89,11 +90,11 @@ export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}
       return write;
     },
     update: (rowId, init) => toWriter.post({ type: 'update', rowId, init: initOf(init) }),
-    remove(keys, onRemoved) {
+    remove(keys, onRemoved, groups) {
       const call = nextNumber;
       nextNumber += 1;
       if (onRemoved) removals.set(call, onRemoved);
-      toWriter.post({ type: 'remove', call, keys: [...keys] });
+      toWriter.post({ type: 'remove', call, keys: [...keys], ...(groups ? { groups } : {}) });
     },
     touch: touches.add,
     receive(message) {

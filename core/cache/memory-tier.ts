@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { RawHeaders } from '../http/headers.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import type { StoredResponse } from './entry.ts';
+import { type HostGroups, memberOf } from './host-groups.ts';
 import { baseKey, replaces } from './part.ts';
 
 export interface MemoryTier {
@@ -23,6 +24,8 @@ export interface MemoryTier {
   drop(entry: StoredResponse): void;
   /** Drops all under the key, and under the keys of its parts. */
   remove(key: string): void;
+  /** Takes out what is in one of the groups. It looks at everything once: such an order is rare, and hits pay nothing for it. */
+  removeGroups(groups: HostGroups): void;
   clear(): void;
   readonly bytes: number;
   readonly count: number;
@@ -51,6 +54,13 @@ export function createMemoryTier(options: {
   const parts = createPartKeys();
   /** What one URL may take with all its variants: nothing may push out everything else. */
   const largestBytes = options.budgetBytes / 2;
+  const drop = (entry: StoredResponse) => {
+    const variants = lru.peek(entry.key);
+    if (!variants?.includes(entry)) return;
+    const left = variants.filter((other) => other !== entry);
+    if (left.length === 0) lru.delete(entry.key);
+    else lru.set(entry.key, left);
+  };
   return {
     find(key, requestHeaders, accepts) {
       const variants = lru.get(key);
@@ -77,16 +87,18 @@ export function createMemoryTier(options: {
       parts.note(entry.key);
       return true;
     },
-    drop(entry) {
-      const variants = lru.peek(entry.key);
-      if (!variants?.includes(entry)) return;
-      const left = variants.filter((other) => other !== entry);
-      if (left.length === 0) lru.delete(entry.key);
-      else lru.set(entry.key, left);
-    },
+    drop,
     remove(key) {
       lru.delete(key);
       for (const partKey of parts.of(key)) lru.delete(partKey);
+    },
+    removeGroups(groups) {
+      const isMember = memberOf(groups);
+      const members: StoredResponse[] = [];
+      for (const variants of lru.values()) {
+        for (const entry of variants) if (isMember(entry)) members.push(entry);
+      }
+      for (const entry of members) drop(entry);
     },
     clear: () => lru.clear(),
     get bytes() {

@@ -21,12 +21,14 @@ import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import type { HostGroups } from './host-groups.ts';
 import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
 import type { Assembled } from './slices.ts';
 import type { Lookup, Store } from './store.ts';
+import type { Tracked } from './under-way.ts';
 
 export type Answer =
   /** From a store: hit, stale, or confirmed by a 304. */
@@ -92,9 +94,18 @@ export interface ObtainDeps extends FetchDeps {
   onRefresh: (outcome: 'started' | 'failed') => void;
   /** An early hint was made of what is stored. */
   onHints: () => void;
-  /** Drops stored responses in all workers and on disk; resolves when none is found any more. */
-  invalidate: (keys: readonly string[]) => Promise<void>;
+  invalidate: Invalidate;
 }
+
+export interface InvalidationOptions {
+  /** What is in these is dropped as well. */
+  groups?: HostGroups;
+  /** Of this worker: a fetch that the change itself has answered. */
+  spare?: Tracked;
+}
+
+/** Drops stored responses in all workers and on disk; resolves when none is found any more. Never rejects. */
+export type Invalidate = (keys: readonly string[], also?: InvalidationOptions) => Promise<void>;
 
 export interface ObtainOptions {
   /** False for a request of another worker: its key is owned here, or its owner is gone. */

@@ -3,13 +3,15 @@
  * evaluates (If-Match, If-Unmodified-Since: RFC 9111 §4.3.2). The body goes up as it comes, counted against the site's limit; the
  * answer comes down through a small spool, so that back-pressure reaches both ways.
  *
- * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4).
+ * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4), and the groups that its response
+ * names (RFC 9875 §3).
  */
 import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import type { CacheStatusMember } from '../http/cache-status.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { isSafeMethod } from '../http/method.ts';
+import { invalidatedGroups } from '../http/tags.ts';
 import type { Failure, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import { type AdmittedExchange, goneSignal, type HandleDeps } from './client-exchange.ts';
@@ -57,7 +59,12 @@ export async function passOn(
   const { response } = result;
   if (!isSafeMethod(request.method) && response.status >= 200 && response.status < 400) {
     // Before the answer is sent: who has it and asks again must not see what was before.
-    await deps.invalidate(invalidated(deps, request, response.headers));
+    const { groups, dropped } = invalidatedGroups(response.headers);
+    if (dropped > 0) deps.onGroupsLeftOut(dropped);
+    await deps.invalidate(
+      invalidated(deps, request, response.headers),
+      groups.length > 0 ? { groups: { host: request.key.host, groups } } : {},
+    );
   }
   return open(deps, request, response, disposition);
 }

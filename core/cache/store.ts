@@ -14,6 +14,7 @@ import { createDiskCopies } from './disk-copy.ts';
 import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
+import type { HostGroups } from './host-groups.ts';
 import type { Accepts, MemoryTier } from './memory-tier.ts';
 import type { PurgeState } from './purge-state.ts';
 
@@ -39,8 +40,11 @@ export interface Store {
   copy(entry: StoredResponse, maxVariants: number): void;
   /** Bytes `[start, end)` of a stored body; undefined when the body is gone. */
   read(entry: StoredResponse, start: number, end: number): BodyReader | undefined;
-  /** Drops everything under the keys of URLs, parts too, from this worker's memory, and from disk when `alsoDisk`. */
-  remove(keys: readonly string[], alsoDisk: boolean): void;
+  /**
+   * Drops everything under the keys of URLs, parts too, and what is in the groups, from this worker's memory, and from disk when
+   * `alsoDisk`.
+   */
+  remove(keys: readonly string[], alsoDisk: boolean, groups?: HostGroups): void;
   readonly memory: MemoryTier;
   /** Undefined: this node has no disk tier. */
   readonly disk: DiskTier | undefined;
@@ -167,9 +171,11 @@ export function createStore(
       disk.touch(rowId);
       return readChunks((n) => disk.chunk(rowId, n), chunkBytes, start, end);
     },
-    remove(keys, alsoDisk) {
+    remove(keys, alsoDisk, groups) {
+      copies?.forbid(keys, groups);
       for (const key of keys) memory.remove(key);
-      if (alsoDisk) disk?.remove(keys);
+      if (groups) memory.removeGroups(groups);
+      if (alsoDisk) disk?.remove(keys, undefined, groups);
     },
     memory,
     disk,

@@ -19,6 +19,9 @@ export const MAX_TAGS = 1000;
 /** Longest tag. */
 export const MAX_TAG_BYTES = 1024;
 
+/** Most groups that one response invalidates; RFC 9875 §3 wants 32 at least. */
+export const MAX_INVALIDATED_GROUPS = 128;
+
 /** Lower-case names of the fields that carry tags; not for clients without a debug token. */
 export const tagFieldNames: ReadonlySet<string> = new Set([
   'surrogate-key',
@@ -39,8 +42,18 @@ export function surrogateTags(raw: RawHeaders): SurrogateTags {
   for (const name of ['surrogate-key', 'cache-tag']) {
     for (const value of headerValues(raw, name)) splitTags(value, add);
   }
-  for (const group of cacheGroups(raw)) add(group);
+  for (const group of groupsOf(raw, 'cache-groups')) add(group);
   return found.size === 0 && dropped === 0 ? noTags : { tags: [...found], dropped };
+}
+
+/**
+ * The groups that the response to an unsafe request invalidates (RFC 9875 §3), each once, and how many were over the bound. The
+ * field must be ignored on responses to safe requests, which is the caller's business.
+ */
+export function invalidatedGroups(raw: RawHeaders): { groups: string[]; dropped: number } {
+  const all = [...new Set(groupsOf(raw, 'cache-group-invalidation'))];
+  const groups = all.slice(0, MAX_INVALIDATED_GROUPS);
+  return { groups, dropped: all.length - groups.length };
 }
 
 /** The text of a part of a field, which was received with one character a byte. */
@@ -66,9 +79,9 @@ function splitTags(value: string, add: (tag: string) => void): void {
   }
 }
 
-/** RFC 9875 §2: members that are no String make the whole field be ignored; parameters mean nothing. */
-function cacheGroups(raw: RawHeaders): string[] {
-  const value = combined(raw, 'cache-groups');
+/** RFC 9875 §2 and §3: members that are no String make the whole field be ignored; parameters mean nothing. */
+function groupsOf(raw: RawHeaders, name: string): string[] {
+  const value = combined(raw, name);
   const list = value === undefined ? undefined : parseStructuredList(value);
   if (list === undefined) return [];
   const groups: string[] = [];

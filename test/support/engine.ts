@@ -52,6 +52,8 @@ export interface TestEngine {
   handle: HandleDeps;
   /** What `handle` has asked to be dropped. */
   invalidated: string[];
+  /** How many groups of a response were over the bound. */
+  groupsLeftOut: number[];
   /** Records of the access log. */
   accessed: Parameters<HandleDeps['access']>[0][];
   /** An admitted request for a path of www.demo.test. */
@@ -111,10 +113,11 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     'outcome',
   ]);
   const invalidated: string[] = [];
-  const invalidate: HandleDeps['invalidate'] = (keys) => {
-    invalidated.push(...keys);
-    store.remove(keys, true);
-    coalescer.invalidate(keys);
+  const groupsLeftOut: number[] = [];
+  const invalidate: HandleDeps['invalidate'] = (keys, also) => {
+    invalidated.push(...keys, ...(also?.groups?.groups ?? []).map((group) => `group ${group}`));
+    store.remove(keys, true, also?.groups);
+    coalescer.invalidate(keys, also);
     return Promise.resolve();
   };
   const obtainDeps: ObtainDeps = {
@@ -159,6 +162,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     access: (record) => void accessed.push(record),
     isDraining: () => false,
     invalidate,
+    onGroupsLeftOut: (count) => void groupsLeftOut.push(count),
     boundary: () => 'boundary',
     onInterim: (outcome) => countInterim({ outcome }),
   };
@@ -192,6 +196,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     obtain: obtainDeps,
     handle,
     invalidated,
+    groupsLeftOut,
     accessed,
     request,
     ask,

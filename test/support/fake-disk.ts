@@ -2,6 +2,7 @@
 import { chunkBytes } from '../../core/cache/disk-messages.ts';
 import type { DiskTier, DiskWrite } from '../../core/cache/disk-tier.ts';
 import { initOf, StoredResponse, type StoredResponseInit } from '../../core/cache/entry.ts';
+import { memberOf } from '../../core/cache/host-groups.ts';
 
 export interface FakeWrite extends DiskWrite {
   readonly key: string;
@@ -59,9 +60,12 @@ export function createFakeDisk(): FakeDisk {
       const row = rows.get(rowId);
       if (row) rows.set(rowId, { ...row, init: plain(init) });
     },
-    remove(keys, onRemoved) {
+    remove(keys, onRemoved, groups) {
       removed.push(...keys);
-      for (const [rowId, row] of rows) if (keys.includes(row.init.key)) rows.delete(rowId);
+      const isMember = groups && memberOf(groups);
+      for (const [rowId, { init }] of rows) {
+        if (keys.includes(init.key) || isMember?.(init)) rows.delete(rowId);
+      }
       onRemoved?.();
     },
     touch() {},

@@ -5,6 +5,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { ToWriter } from '../../../core/cache/disk-messages.ts';
 import { createDiskReader } from '../../../core/cache/disk-reader.ts';
 import { createDiskTier, type DiskTier } from '../../../core/cache/disk-tier.ts';
+import type { Invalidate } from '../../../core/cache/obtain.ts';
 import {
   createInvalidation,
   createLocalInvalidation,
@@ -17,16 +18,16 @@ import { bodyOf, type Disk, openDisk, response } from '../cache/disk-fixture.ts'
 interface Worker {
   tier: DiskTier;
   mesh: Mesh;
-  /** Keys that it was told to drop from memory. */
+  /** Keys and groups that it was told to drop from memory. */
   dropped: string[];
-  invalidate(keys: readonly string[]): Promise<void>;
+  invalidate: Invalidate;
 }
 
 /** A worker whose messages reach the writer through `post`. */
 function createWorker(disk: Disk, self: number, tier: DiskTier): Worker {
   const dropped: string[] = [];
   const here = createLocalInvalidation({
-    dropLocally: (keys) => void dropped.push(...keys),
+    dropLocally: (keys, { groups }) => void dropped.push(...keys, ...(groups?.groups ?? [])),
     disk: tier,
   });
   const refuse = () => Promise.reject(new Error('nobody asks'));
@@ -88,4 +89,30 @@ test('memory is emptied before the rows go and after: a lookup in between may ha
   await done;
   assert.deepEqual(prompt.dropped, ['http://a.test/', 'http://a.test/']);
   assert.deepEqual(late.dropped, prompt.dropped);
+});
+
+test('groups go the same way: what the other worker has finished and not sent yet is gone (RFC 9875 §3)', async (t) => {
+  const { disk, prompt, late, deliver } = await startWorkers(t);
+  const body = bodyOf(10, 'old');
+  const init = response('member', { bodyBytes: body.length, tags: ['news'] });
+  const write = late.tier.begin(init.key);
+  write.append(body);
+  write.finish(init, 8);
+  let isDone = false;
+  const groups = { host: init.host, groups: ['news'] };
+  const done = prompt.invalidate([], { groups }).then(() => {
+    isDone = true;
+  });
+  for (let turn = 0; turn < 5; turn += 1) await settle().then(disk.settle);
+  while (!isDone) await deliver().then(settle);
+  await done;
+  await deliver();
+  assert.deepEqual(disk.tier.lookup(init.key), []);
+  assert.deepEqual(
+    [prompt.dropped, late.dropped],
+    [
+      ['news', 'news'],
+      ['news', 'news'],
+    ],
+  );
 });

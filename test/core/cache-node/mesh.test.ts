@@ -153,8 +153,8 @@ function meshed(
           return plain.host === 'gone.test' ? undefined : request();
         },
         obtain,
-        async onInvalidate(keys, step) {
-          dropped.push([`${self} ${step}`, ...keys]);
+        async onInvalidate(keys, step, also) {
+          dropped.push([`${self} ${step}`, ...keys, ...(also?.groups?.groups ?? [])]);
         },
       },
       { self, count: 2 },
@@ -557,8 +557,10 @@ test('an invalidation is done when all other workers have dropped the keys, or h
   const { asker, ports, dropped } = meshed(t, () => ({ kind: 'only-if-cached' }));
   await asker.invalidate(['a', 'b'], 'rows');
   assert.deepEqual(dropped, [['1 rows', 'a', 'b']]);
+  await asker.invalidate([], 'memory', { host: 'www.demo.test', groups: ['news'] });
+  assert.deepEqual(dropped[1], ['1 memory', 'news']);
   ports.port2.close();
   await asker.invalidate(['c'], 'rows');
   await asker.invalidate(['d'], 'memory');
-  assert.equal(dropped.length, 1);
+  assert.equal(dropped.length, 2);
 });

@@ -389,4 +389,26 @@ describe('what an unsafe request has invalidated (RFC 9111 §4.4)', () => {
     assert.deepEqual([(await before).body, (await after).body], ['answer 1', 'answer 2']);
     assert.equal((await engine.fetch()).body, 'answer 2');
   });
+
+  it('is named by group as well: flights whose head is not known, and those that are in it (RFC 9875 §3)', async () => {
+    const engine = createTestEngine();
+    const grouped = [...fresh, 'Cache-Groups', '"news"'];
+    const flights = ['/unknown', '/member', '/other'].map((path) => engine.fetch(path));
+    const [member, other] = [grouped, fresh].map((headers, n) =>
+      engine.upstream.call(n + 1).respond({ headers }),
+    );
+    await settle();
+    engine.coalescer.invalidate([], { groups: { host: 'www.demo.test', groups: ['news'] } });
+    engine.upstream.call(0).respond({ headers: fresh, body: 'x' });
+    for (const body of [member, other]) {
+      body?.push('x');
+      body?.end();
+    }
+    await Promise.all(flights);
+    const isStored = (path: string) => engine.store.memory.peek(`http://www.demo.test${path}`);
+    assert.deepEqual(
+      ['/unknown', '/member', '/other'].map((path) => isStored(path).length),
+      [0, 0, 1],
+    );
+  });
 });

@@ -67,3 +67,20 @@ test('a body that is gone meanwhile leaves no row', () => {
   assert.equal(disk.writes[0]?.state, 'dropped');
   assert.equal(disk.rows.size, 0);
 });
+
+test('a copy of what was invalidated is given up, by key and by group', () => {
+  const { disk, copies } = start();
+  const copy = (variant: string, tags: string[]) => {
+    const init = initWith({ variant, tags, bodyBytes: body.length });
+    copies.start(new StoredResponse(init, null, 100), 100, 10);
+  };
+  copy('a', ['news']);
+  copy('b', []);
+  copies.forbid(['http://www.demo.test/other'], { host: 'www.demo.test', groups: ['news'] });
+  assert.deepEqual(
+    disk.writes.map(({ state }) => state),
+    ['dropped', 'open'],
+  );
+  copies.forbid(['http://www.demo.test/']);
+  assert.equal(disk.writes[1]?.state, 'dropped');
+});

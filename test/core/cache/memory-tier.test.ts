@@ -111,3 +111,26 @@ describe('what is dropped', () => {
     assert.equal(tier.count, 0);
   });
 });
+
+describe('an order to remove groups (RFC 9875 §2.1)', () => {
+  const news = { host: 'www.demo.test', groups: ['news'] };
+
+  it('takes out those that are in one, and no other variant of their URL', () => {
+    const tier = createMemoryTier({ budgetBytes: 100_000 });
+    const member = responseWith({ variant: 'a', tags: ['x', 'news'] });
+    const other = responseWith({ variant: 'b', tags: ['news '] });
+    const alone = responseWith({ key: 'http://www.demo.test/alone', tags: ['news'] });
+    for (const entry of [member, other, alone]) tier.put(entry, 10);
+    tier.removeGroups(news);
+    assert.deepEqual(tier.peek(member.key), [other]);
+    assert.deepEqual(tier.peek(alone.key), []);
+  });
+
+  it('leaves the groups of another host alone', () => {
+    const tier = createMemoryTier({ budgetBytes: 100_000 });
+    const elsewhere = responseWith({ host: 'other.test', tags: ['news'] });
+    tier.put(elsewhere, 10);
+    tier.removeGroups(news);
+    assert.deepEqual(tier.peek(elsewhere.key), [elsewhere]);
+  });
+});

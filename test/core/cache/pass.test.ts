@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { handle } from '../../../core/cache/handle.ts';
+import { MAX_INVALIDATED_GROUPS } from '../../../core/http/tags.ts';
 import { createTestEngine, type EngineOptions } from '../../support/engine.ts';
 import type { FakeCall } from '../../support/fake-upstream.ts';
 import {
@@ -286,6 +287,32 @@ describe('an unsafe request that succeeded invalidates (RFC 9111 §4.4)', () => 
       await ask({ method });
       assert.deepEqual(engine.invalidated, both('www.demo.test/'), method);
     }
+  });
+
+  const groupCases: [string, string, number, string, string[]][] = [
+    ['the groups that its response names', 'POST', 200, '"a", "b c"', ['group a', 'group b c']],
+    ['no groups when it failed', 'POST', 409, '"a"', []],
+    ['no groups when it was safe', 'QUERY', 200, '"a"', []],
+    ['no groups by a field that breaks its grammar', 'POST', 200, '"a", b', []],
+  ];
+  for (const [title, method, status, value, expected] of groupCases) {
+    it(`${title} (RFC 9875 §3)`, async (t) => {
+      const { ask, engine, upstream } = await start(t);
+      const headers = ['Cache-Group-Invalidation', value];
+      upstream.script = (call) => call.respond({ status, headers, body: '' });
+      await ask({ method });
+      const groups = engine.invalidated.filter((text) => text.startsWith('group'));
+      assert.deepEqual(groups, expected);
+    });
+  }
+
+  it('no more groups than there may be, and tells how many were left out', async (t) => {
+    const { ask, engine, upstream } = await start(t);
+    const value = Array.from({ length: MAX_INVALIDATED_GROUPS + 3 }, (_, n) => `"${n}"`).join(',');
+    const headers = ['Cache-Group-Invalidation', value];
+    upstream.script = (call) => call.respond({ headers, body: '' });
+    await ask({});
+    assert.deepEqual(engine.groupsLeftOut, [3]);
   });
 
   it('so that the next GET is fetched, and a fetch from before is not stored', async (t) => {

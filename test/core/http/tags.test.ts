@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { MAX_TAG_BYTES, MAX_TAGS, surrogateTags, tagFieldNames } from '../../../core/http/tags.ts';
+import {
+  invalidatedGroups,
+  MAX_INVALIDATED_GROUPS,
+  MAX_TAG_BYTES,
+  MAX_TAGS,
+  surrogateTags,
+  tagFieldNames,
+} from '../../../core/http/tags.ts';
 
 describe('where tags come from', () => {
   const cases: [string[], string[]][] = [
@@ -85,4 +92,44 @@ it('never throws, and gives no empty tag', () => {
       assert.equal(tags.includes(''), false);
     }),
   );
+});
+
+describe('the groups that a response invalidates (RFC 9875 §3)', () => {
+  const field = 'Cache-Group-Invalidation';
+  const cases: [string[], string[]][] = [
+    [[], []],
+    [
+      [field, '"a", "two words";p=1, "a"'],
+      ['a', 'two words'],
+    ],
+    [
+      [field, '"a"', field.toLowerCase(), '"b"'],
+      ['a', 'b'],
+    ],
+    [[field, ''], []],
+    [[field, 'a'], []],
+    [[field, '"a", b'], []],
+    [[field, '"a", 1'], []],
+    [[field, '"a'], []],
+    [['Cache-Groups', '"a"'], []],
+  ];
+  for (const [headers, groups] of cases) {
+    it(`${JSON.stringify(headers)}: ${JSON.stringify(groups)}`, () => {
+      assert.deepEqual(invalidatedGroups(headers), { groups, dropped: 0 });
+    });
+  }
+
+  it('are no tags of the response itself', () => {
+    assert.deepEqual(surrogateTags([field, '"a"']).tags, []);
+  });
+
+  it('are bounded, well above the 32 that every cache has to take', () => {
+    const groups = Array.from({ length: MAX_INVALIDATED_GROUPS + 2 }, (_, n) => `group ${n}`);
+    const value = groups.map((group) => `"${group}"`).join(', ');
+    assert.deepEqual(invalidatedGroups([field, value]), {
+      groups: groups.slice(0, MAX_INVALIDATED_GROUPS),
+      dropped: 2,
+    });
+    assert.ok(MAX_INVALIDATED_GROUPS >= 32);
+  });
 });
