@@ -1,17 +1,17 @@
 /**
- * Requests that the cache takes no part in: other methods than GET and HEAD, `no-store`, and conditions that only the origin
+ * Requests that are not answered from the cache: other methods than GET and HEAD, `no-store`, and conditions that only the origin
  * evaluates (If-Match, If-Unmodified-Since: RFC 9111 §4.3.2). The body goes up as it comes, counted against the site's limit; the
  * answer comes down through a small spool, so that back-pressure reaches both ways.
  *
  * An unsafe request that succeeded invalidates what is stored for its target (RFC 9111 §4.4), and the groups that its response
- * names (RFC 9875 §3).
+ * names (RFC 9875 §3). The answer to a POST may be stored for GET (`keep-passed`).
  */
 import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import type { CacheStatusMember } from '../http/cache-status.ts';
-import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
-import { isSafeMethod } from '../http/method.ts';
-import { invalidatedGroups } from '../http/tags.ts';
+import { combined, first, withoutFields } from '../http/headers.ts';
+import type { Position } from '../purge/command.ts';
+import type { Clock } from '../runtime/deps.ts';
 import type { Failure, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import { type AdmittedExchange, goneSignal, type HandleDeps } from './client-exchange.ts';
@@ -19,8 +19,11 @@ import type { Disposition } from './decide.ts';
 import { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { fetchPassing } from './fetch.ts';
+import { type Invalidated, invalidatedBy } from './invalidated.ts';
+import { beginKeeping, type PassingBody } from './keep-passed.ts';
 import { fieldsOfTheExchange, reportOf } from './receive.ts';
 import { createSpool } from './spool.ts';
+import type { Tracked } from './under-way.ts';
 
 export type Passed =
   | {
@@ -30,6 +33,8 @@ export type Passed =
       member: Omit<CacheStatusMember, 'cache'>;
       behind: string | undefined;
       ageFields: string[];
+      /** The position from before the request was sent. */
+      epoch: Position;
       lengthBytes: number | undefined;
       reader: BodyReader;
       close: () => void;
@@ -49,36 +54,54 @@ export async function passOn(
   const upload = uploadOf(req, request);
   if ('refused' in upload) return upload.refused;
   const epoch = deps.obtain.purges.position();
-  const gone = goneSignal(exchange);
-  const result = await fetchPassing(deps.obtain, request, upload, epoch, gone);
-  if (upload.isTooLarge()) {
+  const keySpace = deps.admit.keySpace();
+  const keeping = beginKeeping(deps.obtain, request, keySpace);
+  const result = await fetchPassing(deps.obtain, request, upload, epoch, goneSignal(exchange));
+  if (!result.ok || upload.isTooLarge()) {
+    keeping?.giveUp();
     if (result.ok) result.response.body.abort();
-    return tooLarge(request);
+    if (upload.isTooLarge()) return tooLarge(request);
   }
   if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
-  if (!isSafeMethod(request.method) && response.status >= 200 && response.status < 400) {
-    // Before the answer is sent: who has it and asks again must not see what was before.
-    const { groups, dropped } = invalidatedGroups(response.headers);
-    if (dropped > 0) deps.onGroupsLeftOut(dropped);
-    await deps.invalidate(
-      invalidated(deps, request, response.headers),
-      groups.length > 0 ? { groups: { host: request.key.host, groups } } : {},
-    );
-  }
-  return open(deps, request, response, disposition);
+  const changed = invalidatedBy(request, response, keySpace);
+  if (changed) await invalidate(deps, changed, keeping?.tracked);
+  if (!upload.isWhole()) keeping?.giveUp();
+  const kept = upload.isWhole() ? keeping?.keep(response, epoch) : undefined;
+  return open(request, response, disposition, {
+    epoch,
+    isStored: kept !== undefined,
+    ...(kept ?? throughSpool(deps.clock, response)),
+  });
+}
+
+/** Before the answer is sent: who has it and asks again must not see what was before. */
+async function invalidate(
+  deps: HandleDeps,
+  { keys, groups, groupsLeftOut }: Invalidated,
+  spare: Tracked | undefined,
+): Promise<void> {
+  if (groupsLeftOut > 0) deps.onGroupsLeftOut(groupsLeftOut);
+  await deps.invalidate(keys, { ...(groups ? { groups } : {}), ...(spare ? { spare } : {}) });
 }
 
 interface Upload {
   body: Transform | null;
   bodyBytes: number | undefined;
   isTooLarge: () => boolean;
+  /** Everything that the client sends has come. */
+  isWhole: () => boolean;
 }
 
 function uploadOf(req: IncomingMessage, request: CacheRequest): Upload | { refused: Passed } {
   const announced = first(req.rawHeaders, 'content-length');
   const isChunked = combined(req.rawHeaders, 'transfer-encoding') !== undefined;
-  const none: Upload = { body: null, bodyBytes: undefined, isTooLarge: () => false };
+  const none: Upload = {
+    body: null,
+    bodyBytes: undefined,
+    isTooLarge: () => false,
+    isWhole: () => true,
+  };
   // A body on GET or HEAD has no meaning (RFC 9110 §9.3.1) and is not forwarded; Node drains it.
   if (request.method === 'GET' || request.method === 'HEAD') return none;
   if (announced === undefined && !isChunked) return none;
@@ -101,7 +124,8 @@ function uploadOf(req: IncomingMessage, request: CacheRequest): Upload | { refus
   });
   body.on('error', () => req.unpipe(body));
   req.pipe(body);
-  return { body, bodyBytes, isTooLarge: () => over };
+  const isWhole = () => req.complete && !over && !body.errored;
+  return { body, bodyBytes, isTooLarge: () => over, isWhole };
 }
 
 function tooLarge(request: CacheRequest): Passed {
@@ -110,29 +134,10 @@ function tooLarge(request: CacheRequest): Passed {
   return { kind: 'refused', status: 413, title: 'Content too large', detail };
 }
 
-/** The keys whose stored responses are no longer to be trusted: target, Location and Content-Location of the same host. */
-function invalidated(deps: HandleDeps, request: CacheRequest, headers: RawHeaders): string[] {
-  const { key } = request;
-  const { normalise } = deps.admit.keySpace();
-  const urls = new Set([key.url]);
-  for (const name of ['location', 'content-location']) {
-    const value = first(headers, name);
-    if (value === undefined || !URL.canParse(value, key.text)) continue;
-    const url = normalise.url(new URL(value, key.text).href.replace(/#.*$/, ''));
-    if (url?.startsWith(`${key.host}/`)) urls.add(url);
-  }
-  return [...urls].flatMap((url) => [`http://${url}`, `https://${url}`]);
-}
-
-function open(
-  deps: HandleDeps,
-  request: CacheRequest,
-  response: UpstreamResponse,
-  disposition: Extract<Disposition, { kind: 'pass' }>,
-): Passed {
-  const { body } = response;
+/** A body that is only passed: nothing of it is kept but what is on its way. */
+function throughSpool(clock: Clock, { body }: UpstreamResponse): PassingBody {
   const spool = createSpool({
-    clock: deps.clock,
+    clock,
     windowBytes,
     stallLimitMs: 60_000,
     onPause: () => body.pause(),
@@ -145,7 +150,21 @@ function open(
   });
   const reader = spool.reader(0, Number.POSITIVE_INFINITY);
   if (!reader) throw new Error('an empty spool has a beginning');
-  const report = reportOf(response);
+  return {
+    reader,
+    close: () => {
+      reader.close();
+      if (spool.state === 'open') body.abort();
+    },
+  };
+}
+
+function open(
+  request: CacheRequest,
+  response: UpstreamResponse,
+  disposition: Extract<Disposition, { kind: 'pass' }>,
+  { epoch, isStored, reader, close }: PassingBody & { epoch: Position; isStored: boolean },
+): Passed {
   const age = first(response.headers, 'age');
   return {
     kind: 'response',
@@ -154,16 +173,15 @@ function open(
     member: {
       fwd: disposition.fwd,
       fwdStatus: response.status,
+      ...(isStored ? { stored: true as const } : {}),
       ...(disposition.detail === undefined ? {} : { detail: disposition.detail }),
     },
-    behind: report.behind,
+    behind: reportOf(response).behind,
     ageFields: age === undefined ? [] : ['Age', age],
-    lengthBytes: body.lengthBytes,
+    epoch,
+    lengthBytes: response.body.lengthBytes,
     reader,
-    close: () => {
-      reader.close();
-      if (spool.state === 'open') body.abort();
-    },
+    close,
   };
 }
 

@@ -78,6 +78,11 @@ export function sendPassed(
   const record = accessStart(exchange, { xCache: 'BYPASS', cacheStatus, from: passed.entryFrom });
   const ownFields = [...passed.ageFields];
   addOwnFields(ownFields, exchange, 'BYPASS', passed.behind, cacheStatus);
+  // The asking tier may store it as well, if it is such an answer to a POST.
+  if (admitted.tier) {
+    const label = admitted.request.unreached ?? passed.epoch;
+    ownFields.push(tierHeaders.label, formatPosition(label));
+  }
   const isSent = deliver({
     res,
     method,
