@@ -26,14 +26,17 @@ export function bigFileBlock(index: number): Uint8Array<ArrayBuffer> {
   return block;
 }
 
-/** The file from its beginning; a block is made when the reader has taken the one before. */
-export function readBigFile(): ReadableStream<Uint8Array> {
-  let next = 0;
+/** Bytes `[start, end)` of the file; a block is made when the reader has taken the one before. */
+export function readBigFile(start = 0, end = bigFileBytes): ReadableStream<Uint8Array> {
+  let at = start;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (next === blockCount) return controller.close();
-      controller.enqueue(bigFileBlock(next));
-      next += 1;
+      if (at >= end) return controller.close();
+      const index = Math.floor(at / blockBytes);
+      const from = at - index * blockBytes;
+      const piece = bigFileBlock(index).subarray(from, Math.min(blockBytes, from + end - at));
+      controller.enqueue(piece);
+      at += piece.length;
     },
   });
 }

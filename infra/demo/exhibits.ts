@@ -291,10 +291,12 @@ function files(): Exhibit[] {
       path: '/files/20mib.bin',
       group: 'Files',
       title: 'A file of 20 MiB',
-      shows: 'Streamed through both tiers while it is stored; then ask for a part: curl -r 0-99',
+      shows:
+        'Asked for in part (curl -r 9000000-9000099) it is fetched in slices; whole, it streams while it is stored',
       reply: () => ({
         type: 'application/octet-stream',
         content: readBigFile(),
+        readRange: readBigFile,
         cacheControl: 'public, max-age=86400',
         etag: bigFileEtag,
         lastModifiedMs: builtMs,

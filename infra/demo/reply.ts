@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { evaluatePreconditions } from '../../core/http/conditional.ts';
 import { formatHttpDate } from '../../core/http/date.ts';
+import { resolveRange, wantedRange } from '../../core/http/partial.ts';
+import { contentRange, unsatisfiedContentRange } from '../../core/http/range.ts';
 import { originConditionsHold } from './origin-conditions.ts';
 
 /** A request as the pages see it. */
@@ -24,6 +26,8 @@ export interface Reply {
   status?: number;
   type: string;
   content: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+  /** Opens bytes `[start, end)` of the content, where ranges are answered; `content-length` tells how many there are. */
+  readRange?: (start: number, end: number) => ReadableStream<Uint8Array>;
   /** The Cache-Control field; undefined: the field is absent. */
   cacheControl?: string;
   /** `content`: a strong tag made from the bytes. Otherwise the tag itself. */
@@ -46,7 +50,28 @@ export function toResponse(reply: Reply, asked: Asked): Response {
     headers.delete('content-type');
     return new Response(null, { status: instead, headers });
   }
-  return new Response(content, { status, headers });
+  return rangeOf(reply, asked, headers) ?? new Response(content, { status, headers });
+}
+
+/** The one range that is asked for, if ranges are answered (RFC 9110 §14.2) and If-Range, if any, names this version. */
+function rangeOf(reply: Reply, asked: Asked, headers: Headers): Response | undefined {
+  const { readRange, content } = reply;
+  const wanted =
+    asked.method === 'GET' && readRange ? wantedRange([...asked.headers].flat()) : undefined;
+  const condition = asked.headers.get('if-range');
+  if (!readRange || !wanted || (condition !== null && condition !== headers.get('etag'))) {
+    return undefined;
+  }
+  if (content instanceof ReadableStream) void content.cancel();
+  const totalBytes = Number(headers.get('content-length'));
+  const range = resolveRange(wanted, totalBytes);
+  if (!range) {
+    const place = unsatisfiedContentRange(totalBytes);
+    return new Response(null, { status: 416, headers: { 'content-range': place } });
+  }
+  headers.set('content-range', contentRange(range.start, range.end, totalBytes));
+  headers.set('content-length', String(range.end - range.start + 1));
+  return new Response(readRange(range.start, range.end + 1), { status: 206, headers });
 }
 
 /** What the preconditions make of the answer, in the order of RFC 9110 §13.2.2: 412, 304, or undefined for the reply itself. */

@@ -123,6 +123,28 @@ test('the big file is streamed with its length and its tag, and is the same at e
   }
 });
 
+test('the big file is also served in a range, which lies over its blocks (RFC 9110 §14.2)', async () => {
+  const part = await get('/files/20mib.bin', { range: 'bytes=65530-65545' });
+  assert.deepEqual(
+    [part.status, part.headers.get('content-range'), part.headers.get('content-length')],
+    [206, `bytes 65530-65545/${bigFileBytes}`, '16'],
+  );
+  const expected = Buffer.concat([
+    bigFileBlock(0).subarray(65_530),
+    bigFileBlock(1).subarray(0, 10),
+  ]);
+  assert.ok(Buffer.from(await part.arrayBuffer()).equals(expected));
+  const outside = await get('/files/20mib.bin', { range: `bytes=${bigFileBytes}-` });
+  assert.deepEqual(
+    [outside.status, outside.headers.get('content-range')],
+    [416, `bytes */${bigFileBytes}`],
+  );
+  const other = { range: 'bytes=0-1', 'if-range': '"of another version"' };
+  const whole = await get('/files/20mib.bin', other);
+  assert.equal(whole.status, 200);
+  await whole.body?.cancel();
+});
+
 test('HEAD has the fields of GET and no body (RFC 9110 §9.3.2)', async () => {
   const head = await get('/files/20mib.bin', {}, 'HEAD');
   assert.equal(head.headers.get('content-length'), String(bigFileBytes));
