@@ -25,8 +25,8 @@ const files = listFiles(root, ['.test.ts'])
   .filter((file) => file.startsWith('test/'))
   .filter((file) => isWanted(file));
 /** README's commands run on the demo network, whose ports are fixed. */
-const isNetwork = (file: string) =>
-  file.startsWith('test/network/') || file === 'test/docs/readme.test.ts';
+const networkTests = ['test/conformance/conformance.test.ts', 'test/docs/readme.test.ts'];
+const isNetwork = (file: string) => file.startsWith('test/network/') || networkTests.includes(file);
 const phases = [
   { files: files.filter((file) => !isNetwork(file)), concurrency: availableParallelism() },
   { files: files.filter(isNetwork), concurrency: 1 },

@@ -1,0 +1,123 @@
+/** What the suite has found, for people and for machines: passed and total by group, set-up and level, and why a case failed. */
+import type { Case, Group, Level } from './case.ts';
+import type { SetupName } from './judge.ts';
+import type { CaseResult } from './play.ts';
+
+export interface Count {
+  passed: number;
+  total: number;
+}
+
+export type Score = Record<Level, Count>;
+
+export interface Failure {
+  setup: SetupName;
+  id: string;
+  group: string;
+  level: Level;
+  name: string;
+  spec: string;
+  problems: string[];
+}
+
+export interface Report {
+  groups: { name: string; scores: Partial<Record<SetupName, Score>> }[];
+  total: Partial<Record<SetupName, Score>>;
+  /** With `setCookie: refuse`, as shipped: cases that store responses with Set-Cookie fail there. */
+  shipped: Partial<Record<SetupName, Score>>;
+  failures: Failure[];
+}
+
+const levels: readonly Level[] = ['required', 'optional', 'ours'];
+
+/** Counts results. Cases that were not played do not count. */
+export function reportOf(
+  groups: readonly Group[],
+  setups: readonly SetupName[],
+  results: readonly CaseResult[],
+): Report {
+  const problems = new Map(results.map(({ stage, id, problems }) => [`${stage} ${id}`, problems]));
+  const scoreOf = (cases: readonly Case[], setup: SetupName, isShipped = false): Score => {
+    const score: Score = { required: none(), optional: none(), ours: none() };
+    for (const { id, level } of cases) {
+      const shipped = isShipped ? problems.get(`${setup}-shipped ${id}`) : undefined;
+      const found = shipped ?? problems.get(`${setup} ${id}`);
+      if (!found) continue;
+      score[level].total += 1;
+      if (found.length === 0) score[level].passed += 1;
+    }
+    return score;
+  };
+  const bySetup = (cases: readonly Case[], isShipped = false) =>
+    Object.fromEntries(setups.map((setup) => [setup, scoreOf(cases, setup, isShipped)]));
+  const all = groups.flatMap(({ cases }) => cases);
+  return {
+    groups: groups.map(({ name, cases }) => ({ name, scores: bySetup(cases) })),
+    total: bySetup(all),
+    shipped: bySetup(all, true),
+    failures: setups.flatMap((setup) => failuresOf(groups, setup, problems)),
+  };
+}
+
+function failuresOf(
+  groups: readonly Group[],
+  setup: SetupName,
+  problems: ReadonlyMap<string, string[]>,
+): Failure[] {
+  return groups.flatMap((group) =>
+    group.cases.flatMap(({ id, level, name, spec }) => {
+      const found = problems.get(`${setup} ${id}`) ?? [];
+      if (found.length === 0) return [];
+      return [{ setup, id, group: group.name, level, name, spec, problems: found }];
+    }),
+  );
+}
+
+/** The table, the two closing lines, and every failure. */
+export function textOfReport(report: Report, setups: readonly SetupName[]): string {
+  const columns = setups.flatMap((setup) => levels.map((level) => ({ setup, level })));
+  const cells = (scores: Partial<Record<SetupName, Score>>) =>
+    columns.map(({ setup, level }) => {
+      const { passed, total } = scores[setup]?.[level] ?? none();
+      return total === 0 ? '' : `${passed}/${total}`;
+    });
+  const rows = [
+    ['', ...columns.map(({ setup }, index) => (index % 3 === 0 ? titles[setup] : ''))],
+    ['', ...columns.map(({ level }) => level)],
+    ...report.groups
+      .map(({ name, scores }) => [name, ...cells(scores)])
+      .filter(([, ...counts]) => counts.some((count) => count !== '')),
+    ['all', ...cells(report.total)],
+    ['as shipped *', ...cells(report.shipped)],
+  ];
+  const failures = report.failures.map(
+    ({ setup, id, level, name, spec, problems }) =>
+      `✖ ${id} (${titles[setup]}, ${level}, ${spec}): ${name}\n${problems.map((problem) => `    ${problem}\n`).join('')}`,
+  );
+  const note = '* with setCookie: refuse, where no response that sets a cookie is stored\n';
+  return `${table(rows)}${note}${failures.length > 0 ? '\n' : ''}${failures.join('')}`;
+}
+
+const titles: Record<SetupName, string> = { edge: 'edge', tiers: 'edge → shield' };
+
+function none(): Count {
+  return { passed: 0, total: 0 };
+}
+
+function table(rows: readonly string[][]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    }
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
