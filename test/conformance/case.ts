@@ -20,7 +20,10 @@ export type SiteName =
   | 'slices'
   | 'early'
   | 'surrogate'
-  | 'quick';
+  | 'quick'
+  | 'strict'
+  | 'bare'
+  | 'keyed';
 
 /** What a text may depend on: when the case began, and where its URLs are. */
 export interface Moment {

@@ -22,6 +22,11 @@ export const sites: Readonly<Record<SiteName, SiteOptions>> = {
   slices: { cache: { slice: '64KiB' } },
   early: { cache: { earlyHints: true } },
   surrogate: { cache: { surrogateControl: true } },
+  /** Nothing stale while the origin cannot be reached. */
+  strict: { cache: { staleWhenUnreachable: '0s' } },
+  /** Does not show clients what it is told by CDN-Cache-Control. */
+  bare: { cache: { cdnCacheControl: 'strip' } },
+  keyed: { cache: { statusKey: true } },
   /** Gives up early, for origins that never answer. */
   quick: { timeouts: { firstByte: '400ms', betweenBytes: '400ms' } },
 };

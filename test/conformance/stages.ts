@@ -36,6 +36,7 @@ export async function startStages(
   for (const plan of plans) {
     for (const theCase of plan.cases.filter(needsOwnOrigin)) {
       const site = plan.siteOf(theCase.site ?? 'store');
+      if (!isKnown(site)) continue;
       own.set(ownHost(plan.name, theCase), { site, origin: await startScriptedOrigin() });
     }
   }
@@ -59,7 +60,11 @@ export async function startStages(
   return plans.map((plan) => ({
     ...plan,
     port: Number(new URL(network.url(popOf[plan.setup])).port),
-    originOf: (theCase) => own.get(ownHost(plan.name, theCase))?.origin ?? shared,
+    originOf(theCase) {
+      const site = theCase.site ?? 'store';
+      if (!isKnown(site)) throw new Error(`the options of the site "${site}" are not known`);
+      return own.get(ownHost(plan.name, theCase))?.origin ?? shared;
+    },
     hostOf(theCase, site) {
       const isOwn = site === (theCase.site ?? 'store') && needsOwnOrigin(theCase);
       return isOwn ? ownHost(plan.name, theCase) : `${plan.siteOf(site)}.${domain}`;
@@ -71,6 +76,7 @@ export async function startStages(
 const siteNames = (Object.keys(sites) as SiteName[]).filter(
   (name) => problemsOfSite(name).length === 0,
 );
+const isKnown = (site: SiteName) => siteNames.includes(site);
 
 function planOf(setup: SetupName, isShipped: boolean, cases: readonly Case[]) {
   return {
