@@ -40,18 +40,26 @@ export const etag = (value: Text): Line => ['ETag', value];
 export const staleHour: readonly Line[] = [hour, ['Age', '7200']];
 
 function twice(about: About, lines: readonly Line[], more: More, expect: Expected): Case {
-  const { origin = {}, first = [], second = [], both = [], pauseMs } = more;
+  const { origin: said = {}, first = [], second = [], both = [], pauseMs } = more;
+  const origin: OriginAnswer = { lines, ...said };
   return {
     ...about,
     requests: [
-      { lines: [...both, ...first], origin: { lines, ...origin } },
+      { lines: [...both, ...first], origin },
       {
         lines: [...both, ...second],
         ...(pauseMs === undefined ? {} : { pauseMs }),
+        origin: changed(origin),
         expect: { ...expect, ...more.expect },
       },
     ],
   };
+}
+
+/** The same answer with another body. An honest origin does not give it the same validators. */
+function changed(origin: OriginAnswer): OriginAnswer {
+  const isValidator = ([name]: Line) => /^(etag|last-modified)$/i.test(name);
+  return { ...origin, lines: (origin.lines ?? []).filter((line) => !isValidator(line)) };
 }
 
 /** An answer with these lines is stored, and the same request is answered with it. */

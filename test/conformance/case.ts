@@ -86,6 +86,8 @@ export interface OriginAnswer {
   trailers?: readonly Line[];
   /** Before the head. */
   delayMs?: number;
+  /** With status 206: the body that a request without Range gets. */
+  whole?: string;
   /** The body is a whole of which the origin serves the single ranges that are asked for (If-Range included). */
   servesRanges?: true;
   fault?: Fault;

@@ -38,7 +38,7 @@ export function fitted(
 ): PlainAnswer {
   if (answer.status === 304 && !isConditional(request.lines)) return { ...answer, status: 200 };
   if (answer.status === 206 && combined(request.lines, 'range') === undefined) {
-    return { ...answer, status: 200 };
+    return unranged(answer, said);
   }
   return said.servesRanges ? ranged(answer, request.lines) : answer;
 }
@@ -49,6 +49,13 @@ export function isConditional(lines: readonly FieldLine[]): boolean {
     combined(lines, 'if-none-match') !== undefined ||
     combined(lines, 'if-modified-since') !== undefined
   );
+}
+
+/** What a request without Range gets in place of a part. */
+function unranged(answer: PlainAnswer, { whole }: OriginAnswer): PlainAnswer {
+  const lines = answer.lines.filter(([name]) => name.toLowerCase() !== 'content-range');
+  const body = whole !== undefined ? Buffer.from(whole, 'latin1') : answer.body;
+  return { ...answer, status: 200, lines, body };
 }
 
 function plainLines(lines: readonly Line[], at: Moment): FieldLine[] {

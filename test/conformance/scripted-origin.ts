@@ -179,14 +179,15 @@ async function sendAnswer(
   sendBody(socket, request, answer);
 }
 
-function sendBody(socket: Socket, { method }: OriginRequest, answer: PlainAnswer): void {
+function sendBody(socket: Socket, { method, lines }: OriginRequest, answer: PlainAnswer): void {
   const { body, fault, framing, status } = answer;
   if (fault?.kind === 'bytes') {
     socket.end(fault.text, 'latin1');
     return;
   }
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304;
-  const isEnded = framing === 'close' || answer.version === '1.0';
+  const isLast = combined(lines, 'connection')?.toLowerCase() === 'close';
+  const isEnded = isLast || framing === 'close' || answer.version === '1.0';
   if (!hasBody) {
     if (isEnded) socket.end();
     return;

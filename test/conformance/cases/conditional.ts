@@ -63,6 +63,14 @@ const tagRows: readonly (readonly [string, string, string, string, Expected, Lev
   ['empty', 'an empty tag', '""', '""', notModified],
   ['prefix', 'a tag that begins the same', '"abc"', '"ab"', whole, 'required'],
   ['unquoted', 'a tag without quotes is none', '"a"', 'a', whole, 'ours'],
+  [
+    'unquoted-both',
+    'a tag without quotes is the same as it was sent',
+    'a',
+    'a',
+    notModified,
+    'ours',
+  ],
   ['backslash', 'a backslash escapes nothing', '"a\\"', '"a\\"', notModified],
 ];
 

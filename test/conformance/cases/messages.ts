@@ -387,7 +387,6 @@ const trailers: Case[] = [
           trailers: [
             ['X-A', '2'],
             ['Cache-Control', 'no-store'],
-            ['Content-Length', '3'],
           ],
         },
         expect: { source: 'origin', fields: { 'X-A': '1', 'Cache-Control': 'max-age=3600' } },

@@ -79,14 +79,6 @@ const honoured: Case[] = [
     [hour, ['Age', '60']],
     [cacheControl('max-age=600')],
   ),
-  hit(
-    'max-age-invalid',
-    'a max-age that is no number asks for nothing',
-    section(1),
-    [hour],
-    [cacheControl('max-age')],
-    'ours',
-  ),
   again(
     'max-age-stale',
     'max-age makes nothing stale good',

@@ -399,6 +399,45 @@ const directives: Case[] = [
   ),
   reused(
     {
+      id: 'pragma-response-heuristic',
+      name: 'Pragma of a response means nothing to a guess either',
+      spec: 'RFC 9111 §5.4',
+      level: 'optional',
+    },
+    [yearOld, ['Pragma', 'no-cache']],
+  ),
+  reused(
+    {
+      id: 'attachment',
+      name: 'an attachment is stored as anything else',
+      spec: storing,
+      level: 'optional',
+    },
+    [hour, ['Content-Disposition', 'attachment; filename="a"']],
+  ),
+  {
+    id: 'no-store-after-stored',
+    name: 'what was stored is not reused after a newer response with no-store',
+    spec: 'RFC 9111 §4',
+    level: 'required',
+    requests: [
+      { origin: { lines: [...staleHour, etag('"a"')] } },
+      { origin: { lines: [cacheControl('no-store')] }, expect: { source: 'origin' } },
+      { origin: { lines: [cacheControl('no-store')] }, expect: { source: 'origin' } },
+    ],
+  },
+  {
+    id: 'query-reused',
+    name: 'a URL with a query is stored as any other',
+    spec: storing,
+    level: 'optional',
+    requests: [
+      { path: '?a=1&b', origin: { lines: [hour] } },
+      { path: '?a=1&b', expect: { source: 'stored' } },
+    ],
+  },
+  reused(
+    {
       id: 'no-transform',
       name: 'no-transform is reused',
       spec: 'RFC 9111 §5.2.2.6',

@@ -14,6 +14,7 @@ const tags: readonly (readonly [id: string, what: string, tag: string])[] = [
   ['punctuation', 'with punctuation', '"!#$%&\'()*+-./:;<=>?@[]^_`{|}~"'],
   ['backslash', 'with a backslash', '"a\\b"'],
   ['bytes', 'with bytes beyond ASCII', '"\xe4\xff"'],
+  ['unquoted', 'without its quotes', 'abc'],
   ['long', 'long', `"${'x'.repeat(500)}"`],
 ];
 
@@ -199,7 +200,7 @@ const handled: Case[] = [
     id: 'validate-200-same-tag',
     name: 'a whole answer with the same tag is sent and stored all the same',
     spec: handling,
-    level: 'required',
+    level: 'ours',
     requests: [
       { origin: { lines: [...staleHour, etag('"a"')] } },
       { origin: { lines: [hour, etag('"a"')] }, expect: { source: 'origin' } },
@@ -289,6 +290,28 @@ const handled: Case[] = [
       { expect: { source: 'stored', answer: 2 } },
     ],
   },
+  ...(
+    [
+      ['inm', 'If-None-Match', '"a"'],
+      ['inm-unquoted', 'If-None-Match', 'a'],
+      ['ims', 'If-Modified-Since', date(-3600)],
+    ] as const
+  ).map(
+    ([id, name, value]): Case => ({
+      id: `validate-miss-forwards-${id}`,
+      name: `${name} of a client reaches the origin when nothing is stored, and its 304 the client`,
+      spec: 'RFC 9110 §7.6',
+      level: 'optional',
+      requests: [
+        {
+          lines: [[name, value]],
+          origin: { status: 304, lines: [hour, etag('"a"')] },
+          expect: { source: 'origin', asked: { fields: { [name]: value } } },
+        },
+        { origin: { lines: [hour, etag('"a"')] }, expect: { source: 'origin', status: 200 } },
+      ],
+    }),
+  ),
   {
     id: 'validate-miss-conditional-never-partial',
     name: 'a client’s condition on a miss leaves no 304 behind for others',
