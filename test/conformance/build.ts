@@ -17,6 +17,7 @@ export interface About {
   spec: string;
   level: Level;
   site?: SiteName;
+  bent?: string;
 }
 
 /** What differs from two plain GETs. */

@@ -126,8 +126,8 @@ export interface Expected {
   absent?: readonly string[];
   /** Least and greatest Age in seconds. */
   age?: readonly [number, number];
-  /** The message must end before its end. */
-  cut?: true;
+  /** The message must end before its end; `allowed`: it may. */
+  cut?: true | 'allowed';
   interim?: readonly { status: number; fields?: Readonly<Record<string, FieldValue>> }[];
   /** The interim responses must come before the origin has sent the final one. */
   interimEarly?: true;
@@ -173,6 +173,8 @@ export interface Case {
   spec: string;
   level: Level;
   site?: SiteName;
+  /** We break the rule on purpose, for this reason, and the case is expected to fail. */
+  bent?: string;
   requests: readonly Exchange[];
 }
 

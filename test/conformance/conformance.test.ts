@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as file from 'node:test';
 import { describe, test } from 'node:test';
 import { perform } from './perform.ts';
+import { complaints } from './report.ts';
 import { startStages } from './stages.ts';
 import { casesNamed, groups } from './suite.ts';
 
@@ -16,9 +17,11 @@ const problems = new Map(
 for (const setup of setups) {
   for (const { name, cases } of groups) {
     describe(`${setup}: ${name}`, () => {
-      for (const { id, name: rule, spec } of cases) {
+      for (const theCase of cases) {
+        const { id, name: rule, spec } = theCase;
         test(`${rule} (${spec}; ${id})`, () => {
-          const found = problems.get(`${setup} ${id}`) ?? ['was not played'];
+          const played = problems.get(`${setup} ${id}`);
+          const found = played ? complaints(theCase, played) : ['was not played'];
           if (found.length > 0) assert.fail(`\n${found.join('\n')}`);
         });
       }

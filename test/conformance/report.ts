@@ -17,7 +17,7 @@ export interface Failure {
   level: Level;
   name: string;
   spec: string;
-  problems: string[];
+  problems: readonly string[];
 }
 
 export interface Report {
@@ -26,6 +26,14 @@ export interface Report {
   /** With `setCookie: refuse`, as shipped: cases that store responses with Set-Cookie fail there. */
   shipped: Partial<Record<SetupName, Score>>;
   failures: Failure[];
+  /** Rules that are broken on purpose, and why. */
+  bent: { id: string; name: string; reason: string }[];
+}
+
+/** What is to be complained of: a case that we break on purpose must fail, or it is no such case. */
+export function complaints({ bent }: Case, problems: readonly string[]): readonly string[] {
+  if (bent === undefined) return problems;
+  return problems.length > 0 ? [] : ['passes, though it is said to be broken on purpose'];
 }
 
 const levels: readonly Level[] = ['required', 'optional', 'ours'];
@@ -56,6 +64,9 @@ export function reportOf(
     total: bySetup(all),
     shipped: bySetup(all, true),
     failures: setups.flatMap((setup) => failuresOf(groups, setup, problems)),
+    bent: all
+      .filter(({ id }) => setups.some((setup) => problems.has(`${setup} ${id}`)))
+      .flatMap(({ id, name, bent }) => (bent === undefined ? [] : [{ id, name, reason: bent }])),
   };
 }
 
@@ -65,10 +76,12 @@ function failuresOf(
   problems: ReadonlyMap<string, string[]>,
 ): Failure[] {
   return groups.flatMap((group) =>
-    group.cases.flatMap(({ id, level, name, spec }) => {
-      const found = problems.get(`${setup} ${id}`) ?? [];
-      if (found.length === 0) return [];
-      return [{ setup, id, group: group.name, level, name, spec, problems: found }];
+    group.cases.flatMap((theCase) => {
+      const { id, level, name, spec } = theCase;
+      const found = problems.get(`${setup} ${id}`);
+      const complained = found ? complaints(theCase, found) : [];
+      if (complained.length === 0) return [];
+      return [{ setup, id, group: group.name, level, name, spec, problems: complained }];
     }),
   );
 }
@@ -92,10 +105,19 @@ export function textOfReport(report: Report, setups: readonly SetupName[]): stri
   ];
   const failures = report.failures.map(
     ({ setup, id, level, name, spec, problems }) =>
-      `✖ ${id} (${titles[setup]}, ${level}, ${spec}): ${name}\n${problems.map((problem) => `    ${problem}\n`).join('')}`,
+      `✖ ${id} (${titles[setup]}, ${level}, ${spec}): ${name}\n${indented(problems)}`,
   );
-  const note = '* with setCookie: refuse, where no response that sets a cookie is stored\n';
-  return `${table(rows)}${note}${failures.length > 0 ? '\n' : ''}${failures.join('')}`;
+  const bent = report.bent.map(({ id, name, reason }) => `${id}: ${name} – ${reason}`);
+  return [
+    table(rows),
+    '* with setCookie: refuse, where no response that sets a cookie is stored\n',
+    ...(bent.length > 0 ? ['\nbroken on purpose\n', indented(bent)] : []),
+    ...(failures.length > 0 ? ['\n', ...failures] : []),
+  ].join('');
+}
+
+function indented(lines: readonly string[]): string {
+  return lines.map((line) => `    ${line}\n`).join('');
 }
 
 const titles: Record<SetupName, string> = { edge: 'edge', tiers: 'edge → shield' };

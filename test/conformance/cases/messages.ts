@@ -365,7 +365,8 @@ const trailers: Case[] = [
     id: 'trailers-forwarded',
     name: 'trailers are passed on to who takes them',
     spec: 'RFC 9110 §6.5.1',
-    level: 'ours',
+    level: 'optional',
+    bent: 'trailers are dropped',
     requests: [
       {
         lines: [['TE', 'trailers']],

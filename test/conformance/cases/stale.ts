@@ -116,6 +116,19 @@ const unreachable: Case[] = [
     { fault: { kind: 'refuse' } },
     { status: 504, body: null },
   ),
+  ...['proxy-revalidate', 'no-cache'].map((directive) =>
+    failing(
+      {
+        id: `stale-refused-${directive}-504`,
+        name: `${directive}: the error is 504`,
+        spec: disconnected,
+        level: 'ours',
+      },
+      old(`, ${directive}`),
+      { fault: { kind: 'refuse' } },
+      { status: 504, body: null },
+    ),
+  ),
   failing(
     {
       id: 'stale-refused-no-validator',

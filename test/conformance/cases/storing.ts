@@ -16,6 +16,9 @@ const storing = 'RFC 9111 §3';
 const heuristics = 'RFC 9111 §4.2.2';
 const yearOld: Line = ['Last-Modified', date(-365 * 86_400)];
 
+/** See docs/caching.md. */
+const provokable = 'an error that a client can provoke needs a lifetime of its own';
+
 const finalStatuses = [
   200, 201, 202, 203, 204, 205, 299, 300, 301, 302, 303, 305, 307, 308, 400, 401, 402, 403, 404,
   405, 410, 411, 414, 418, 421, 429, 451, 499, 500, 501, 502, 503, 504, 505, 599,
@@ -90,9 +93,23 @@ const statuses: Case[] = [
         name: `a ${status} with public is reused by its Last-Modified`,
         spec: heuristics,
         level: 'optional',
+        ...(status === 403 || status === 599 ? { bent: provokable } : {}),
       },
       [],
       withStatus(status, [yearOld, cacheControl('public')]),
+    ),
+  ),
+  ...[405, 414, 501].map((status) =>
+    reused(
+      {
+        id: `heuristic-${status}`,
+        name: `a ${status} without a lifetime is reused by its Last-Modified`,
+        spec: heuristics,
+        level: 'optional',
+        bent: provokable,
+      },
+      [],
+      withStatus(status, [yearOld]),
     ),
   ),
   ...[405, 414, 501].map((status) =>
