@@ -50,6 +50,8 @@ export interface Coalescer {
   hitForMiss(key: string): NotStored | undefined;
   /** The same with how long it will be remembered, in seconds; it does not count as a use. */
   recall(key: string): { why: NotStored; leftSeconds: number } | undefined;
+  /** Whether the client's conditions may go upstream for a URL of which nothing is stored; once in a while only. */
+  mayForwardConditions(key: string): boolean;
   /** Forbids flights of these keys and groups to store, and newcomers to join them. */
   invalidate: UnderWay['forbid'];
   /** What is fetched and may be stored, flights included. */
@@ -77,6 +79,7 @@ export function createCoalescer(
   // By key: the Vary fields seen last, so that different variants fly side by side.
   const varyHints = new LRUCache<string, readonly string[]>({ max: rememberedKeys });
   const misses = new LRUCache<string, { why: NotStored; untilMs: number }>({ max: rememberedKeys });
+  const forwarded = new LRUCache<string, number>({ max: rememberedKeys });
   const countCollapsed = deps.metrics.counter(
     'breakwater_cache_collapsed_requests_total',
     'Requests that waited for the flight of another one, by what became of the wait.',
@@ -95,6 +98,8 @@ export function createCoalescer(
       varyHints.set(text, head.entry.varyFields);
       varyHints.set(baseKey(text), head.entry.varyFields);
     }
+    // Of the URL nothing is known by an answer to one client's condition.
+    if (head.entry.status === 304) return;
     if (head.notStored === null) {
       misses.delete(text);
       return;
@@ -155,8 +160,7 @@ export function createCoalescer(
         joined.leave();
         if (outcome === 'unshareable') break;
         // The first who leaves for such a reason makes room for a flight that the others then join.
-        const isOfNoUse = outcome === 'purged' || outcome === 'too-late';
-        if (isOfNoUse && flights.get(name) === known) flights.delete(name);
+        if (useless.has(outcome) && flights.get(name) === known) flights.delete(name);
       }
       return after(1, await board(launch(request, undefined, start), false, signal));
     },
@@ -173,6 +177,12 @@ export function createCoalescer(
       const known = misses.peek(key);
       const leftMs = (known?.untilMs ?? 0) - deps.clock.monotonicMs();
       return known && leftMs >= 0 ? { why: known.why, leftSeconds: leftMs / 1000 } : undefined;
+    },
+    mayForwardConditions(key) {
+      const now = deps.clock.monotonicMs();
+      if (now - (forwarded.get(key) ?? Number.NEGATIVE_INFINITY) < hitForMissMs) return false;
+      forwarded.set(key, now);
+      return true;
     },
     invalidate(keys, also) {
       for (const key of keys) varyHints.delete(key);
@@ -205,7 +215,24 @@ function after(attempts: number, joined: Joined): Joined {
   return attempts === 0 ? joined : { ...joined, waitedInVain: true };
 }
 
-type JoinOutcome = 'joined' | 'unshareable' | 'other-variant' | 'purged' | 'aborted' | 'too-late';
+type JoinOutcome =
+  | 'joined'
+  | 'unshareable'
+  | 'other-variant'
+  | 'purged'
+  | 'invalidated'
+  /** It was an answer to another client's condition. */
+  | 'not-modified'
+  | 'aborted'
+  | 'too-late';
+
+/** Of no use to anybody who comes now. */
+const useless: ReadonlySet<JoinOutcome> = new Set([
+  'purged',
+  'invalidated',
+  'not-modified',
+  'too-late',
+]);
 
 /** Whether a tentative reader stays, now that the head is known. */
 function stays(
@@ -216,10 +243,13 @@ function stays(
 ): JoinOutcome {
   // A failure is shared: sending all who wait to a failing upstream would keep it down.
   if (head.kind === 'failed') return head.failure.kind === 'aborted' ? 'aborted' : 'joined';
+  if (head.kind === 'streaming' && head.entry.status === 304) return 'not-modified';
   if (head.kind === 'streaming' && !head.shareable) return 'unshareable';
   const { entry } = head;
   if (variantMatch(entry, request.headers) === 'none') return 'other-variant';
   if (!request.unreached && wasPurged(head, cursor, index)) return 'purged';
+  // An unsafe request has changed it since it was asked for, perhaps before this reader came (RFC 9111 §4.4).
+  if (flight.isForbidden()) return 'invalidated';
   return head.kind === 'ready' || flight.hasBeginning() ? 'joined' : 'too-late';
 }
 

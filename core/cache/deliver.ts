@@ -6,7 +6,11 @@
  * body; every answer is left (`leave`) exactly once, however the client goes.
  */
 import type { ServerResponse } from 'node:http';
-import { evaluatePreconditions, notModifiedHeaders } from '../http/conditional.ts';
+import {
+  evaluatePreconditions,
+  notModifiedHeaders,
+  notModifiedHeadersForTier,
+} from '../http/conditional.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { type BytePart, covers, resolveRange, wantedRange, withPart } from '../http/partial.ts';
 import {
@@ -32,6 +36,8 @@ export interface Delivery {
   entry: StoredResponse;
   /** Fields of this tier, at the end. */
   ownFields: readonly string[];
+  /** Whether it is a tier of ours that asks. */
+  isForTier: boolean;
   /** Fields that do not go to this receiver. */
   hidden: ReadonlySet<string>;
   /** Of a 206 of ours: which bytes the body is. */
@@ -121,6 +127,8 @@ function planOf(delivery: Delivery): Plan {
     parts: [() => delivery.open(0, bodyBytes ?? Number.POSITIVE_INFINITY)],
   };
   if (method !== 'GET' && method !== 'HEAD') return whole;
+  // A tier compares its copy with the whole head (RFC 9111 §4.3.5), which a 304 would keep from it.
+  if (delivery.isForTier && method === 'HEAD') return whole;
   const condition = evaluatePreconditions({
     requestHeaders,
     etag: entry.etag,
@@ -134,7 +142,9 @@ function planOf(delivery: Delivery): Plan {
       ...whole,
       status: 304,
       reason: 'Not Modified',
-      headers: notModifiedHeaders(headers),
+      headers: delivery.isForTier
+        ? notModifiedHeadersForTier(headers)
+        : notModifiedHeaders(headers),
       parts: [],
     };
   }
@@ -267,7 +277,7 @@ function pump(
       }
       if (reader.state === 'open') {
         // The head does not wait for a body that may be long in coming.
-        if (sentBytes === 0) res.flushHeaders();
+        if (sentBytes === 0) flushHead(res);
         reader.onReadable = run;
         return;
       }
@@ -292,6 +302,11 @@ function pump(
   };
   onGone(res, () => finish(res.writableFinished));
   run();
+}
+
+/** Sends the head. `flushHeaders` would write it as UTF-8, and a character of a field is a byte (RFC 9110 §5.5). */
+function flushHead(res: ServerResponse): void {
+  if (!res.destroyed) res.write('', 'latin1');
 }
 
 /** Ends a body early, so that it shows. What only the close would have ended (for HTTP/1.0) needs a reset (RFC 9112 §8). */

@@ -22,6 +22,7 @@ import {
 import { baseKey, isLooseParts, maxParts } from './part.ts';
 import { isErrorOfUpstream } from './stale-on-failure.ts';
 import { type FlightDeps, startTransfer, type Transfer } from './transfer.ts';
+import type { IsMeant } from './under-way.ts';
 
 export type { FlightDeps, FlightLimits } from './transfer.ts';
 
@@ -64,8 +65,11 @@ export interface Flight {
   begun(): Promise<Failure | undefined>;
   /** Says that somebody wants the flight; the returned call says that they no longer do. */
   join(): () => void;
-  /** What arrives is not stored: an unsafe request has changed the target meanwhile (RFC 9111 §4.4). */
-  forbidStoring(): void;
+  /**
+   * What arrives is not stored: an unsafe request has changed the target meanwhile (RFC 9111 §4.4). With `isMeant` and no head yet:
+   * if it turns out to be one of those.
+   */
+  forbidStoring(isMeant?: IsMeant): void;
   isForbidden(): boolean;
   readonly interested: number;
 }
@@ -88,6 +92,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
   let hasHead = false;
   let isSettled = false;
   let transfer: Transfer | undefined;
+  const invalidated: IsMeant[] = [];
 
   const settle = () => {
     if (isSettled) return;
@@ -97,6 +102,10 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
   const land = (result: SourceResult): FlightHead => {
     hasHead = true;
     const head = headOf(result);
+    if (head.kind !== 'failed' && invalidated.some((isMeant) => isMeant(head.entry))) {
+      mayStore = false;
+      settle();
+    }
     if (result.kind === 'ready' && mayStore) takeOver(deps, plan, result);
     if (head.kind !== 'streaming' || result.kind !== 'streaming') {
       settle();
@@ -139,7 +148,8 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
         else if (!hasHead) abort.abort();
       };
     },
-    forbidStoring() {
+    forbidStoring(isMeant) {
+      if (isMeant && !hasHead) return void invalidated.push(isMeant);
       mayStore = false;
       settle();
     },

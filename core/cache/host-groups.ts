@@ -8,7 +8,7 @@ export interface HostGroups {
   groups: readonly string[];
 }
 
-type Grouped = { readonly host: string; readonly tags: readonly string[] };
+export type Grouped = { readonly host: string; readonly tags: readonly string[] };
 
 /** Returns whether a response is in one of the groups; those of another host are other groups (§2.1). */
 export function memberOf({ host, groups }: HostGroups): (response: Grouped) => boolean {

@@ -18,7 +18,7 @@ import type { KeySpace } from './key.ts';
 import type { ObtainDeps } from './obtain.ts';
 import { received } from './receive.ts';
 import { startTransfer, type Transfer } from './transfer.ts';
-import type { Tracked } from './under-way.ts';
+import type { IsMeant, Tracked } from './under-way.ts';
 
 /** An answer on its way to its client. */
 export interface PassingBody {
@@ -47,11 +47,13 @@ export function beginKeeping(
   if (request.method !== 'POST') return undefined;
   let isForbidden = false;
   let onForbidden = () => {};
+  const invalidated: IsMeant[] = [];
   const { text: key, host } = request.key;
   const tracked = deps.coalescer.underWay.begin({
     key,
     host,
-    forbid() {
+    forbid(isMeant) {
+      if (isMeant) return void invalidated.push(isMeant);
       isForbidden = true;
       onForbidden();
     },
@@ -60,7 +62,7 @@ export function beginKeeping(
     tracked,
     keep(response, epoch) {
       const entry = entryForGet(deps, request, response, epoch, keySpace);
-      if (!entry || isForbidden) {
+      if (!entry || isForbidden || invalidated.some((isMeant) => isMeant(entry))) {
         tracked.over();
         return undefined;
       }

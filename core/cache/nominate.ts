@@ -19,6 +19,8 @@ export interface Candidates {
   fitting: StoredResponse | undefined;
   /** Variants for other requests. */
   others: readonly StoredResponse[];
+  /** The client's own conditions, for the upstream to judge where nothing is stored; flat. */
+  conditions?: RawHeaders;
 }
 
 export interface Nomination {
@@ -51,7 +53,10 @@ export const maxTags = 16;
 export const maxTagBytes = 2048;
 
 /** RFC 9111 §4.3.1: the conditions that a request is sent with. */
-export function nominate(request: CacheRequest, { fitting, others }: Candidates): Nomination {
+export function nominate(
+  request: CacheRequest,
+  { fitting, others, conditions = [] }: Candidates,
+): Nomination {
   const own = fitting && mayConfirm(request, fitting) ? fitting : undefined;
   const ownFields = own ? validatorsOf(own.headers) : [];
   const nominated = own && ownFields.length > 0 ? [own] : [];
@@ -76,6 +81,7 @@ export function nominate(request: CacheRequest, { fitting, others }: Candidates)
     }
     nominated.push(other);
   }
+  if (nominated.length === 0 && leftOut === 0) return { fields: conditions, nominated, leftOut };
   // No date is sent for the other variants: where the tags are not understood, it would confirm any of them.
   return { fields: validatorsOf(own?.headers ?? [], [...tags]), nominated, leftOut };
 }

@@ -6,7 +6,7 @@
  */
 
 import { noDirectives } from '../http/cache-control.ts';
-import { originConditionOf } from '../http/conditional.ts';
+import { conditionsOf, isConditional, originConditionOf } from '../http/conditional.ts';
 import { first, type RawHeaders } from '../http/headers.ts';
 import { covers } from '../http/partial.ts';
 import { ifRangeAllows } from '../http/range.ts';
@@ -248,7 +248,7 @@ function launch(
     fetch: async (signal) => {
       const asked = owner === undefined ? undefined : await deps.peers.ask(owner, request, signal);
       if (asked && !isLostWorker(asked)) return asked;
-      const candidates = candidatesOf(deps.store, request, lookup, options);
+      const candidates = candidatesOf(deps, request, lookup, options);
       const result = await fetchForCache(deps, request, candidates, epoch, signal);
       const isOutdated = result.kind === 'streaming' && result.effect?.kind === 'outdated';
       // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
@@ -261,18 +261,32 @@ function launch(
 
 /** What is stored for the URL, but for what was purged, cannot be judged, or is not to be trusted. */
 function candidatesOf(
-  store: Store,
+  { store, coalescer }: ObtainDeps,
   request: CacheRequest,
   { stored, cleanliness, missReason }: Lookup,
   options: ObtainOptions,
 ): Candidates {
   if (request.unreached || options.distrustsStore) return noCandidates;
-  if (!stored && missReason === 'uri-miss') return noCandidates;
+  if (!stored && missReason === 'uri-miss') {
+    return { ...noCandidates, conditions: conditionsToForward(coalescer, request) };
+  }
   const fitting = cleanliness.kind === 'hard' ? undefined : stored;
   // A part says nothing of another variant's.
   return request.part
     ? { fitting, others: [] }
     : candidatesFrom(fitting, store.live(request.key.text));
+}
+
+/**
+ * Whoever asks under a condition for what nobody has stored may have it: then a 304 is all that has to travel (RFC 9111 §4.3.2). Once
+ * in a while for a URL, for such answers fill no cache.
+ */
+function conditionsToForward(
+  coalescer: Coalescer,
+  { key, part, headers, isRefresh }: CacheRequest,
+): RawHeaders {
+  if (part || isRefresh || !isConditional(headers)) return [];
+  return coalescer.mayForwardConditions(key.text) ? conditionsOf(headers) : [];
 }
 
 /** The owner's worker is gone or knows other sites for a moment: better two flights than no answer. */

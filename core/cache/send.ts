@@ -35,6 +35,7 @@ export function send(
     method: request.method,
     requestHeaders: request.headers,
     ownFields,
+    isForTier: tier !== null,
     hidden: hiddenFields(tier !== null, request.key.site.cache),
     ...contentOf(deps, request, answer),
     boundary: deps.boundary,
@@ -89,6 +90,7 @@ export function sendPassed(
     requestHeaders: [],
     entry: passed.entry,
     ownFields,
+    isForTier: tier !== null,
     hidden: hiddenFields(tier !== null, request.key.site.cache),
     // The origin's answer to HEAD tells the length itself; its body tells nothing.
     bodyBytes: method === 'HEAD' ? undefined : passed.lengthBytes,

@@ -2,9 +2,9 @@
  * What is being fetched in a worker and may be stored when it has come: the one list that an invalidation goes through
  * (RFC 9111 §4.4, RFC 9875 §3). What was asked for before the change must not be stored after it.
  *
- * Invariant: of what has no head yet it is not known which groups it is in, so it counts as in all of its host.
+ * Invariant: of what has no head yet it is not known which groups it is in, so that is asked when its head has come.
  */
-import { type HostGroups, memberOf } from './host-groups.ts';
+import { type Grouped, type HostGroups, memberOf } from './host-groups.ts';
 
 export interface UnderWay {
   /** Adds a fetch. To be called before its request is sent. */
@@ -13,12 +13,15 @@ export interface UnderWay {
   forbid(keys: readonly string[], also?: { groups?: HostGroups; spare?: Tracked }): void;
 }
 
+/** Whether a response is one of those that were invalidated. */
+export type IsMeant = (response: Grouped) => boolean;
+
 export interface FetchUnderWay {
   /** Of the URL, also when it is a part that is fetched. */
   key: string;
   host: string;
-  /** It stores nothing any more. May be called more than once. */
-  forbid: () => void;
+  /** It stores nothing any more; with `isMeant`, if what has its head says so. May be called more than once. */
+  forbid: (isMeant?: IsMeant) => void;
 }
 
 export interface Tracked {
@@ -48,8 +51,8 @@ export function createUnderWay(): UnderWay {
       const isMember = groups && memberOf(groups);
       for (const [tracked, { key, host, tags, forbid }] of [...all]) {
         if (tracked === spare) continue;
-        const isGrouped = tags ? isMember?.({ host, tags }) : host === groups?.host;
-        if (isGrouped || named.has(key)) forbid();
+        if (named.has(key) || (tags && isMember?.({ host, tags }))) forbid();
+        else if (!tags && isMember && host === groups.host) forbid(isMember);
       }
     },
   };

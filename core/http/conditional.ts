@@ -148,13 +148,31 @@ export function updateStoredHeaders(
  * content that is not sent. More than the required ones go out, since a downstream cache updates its
  * copy from them.
  */
-export function notModifiedHeaders(stored: RawHeaders): string[] {
+export function notModifiedHeaders(stored: RawHeaders, left = contentBound): string[] {
   const fields: string[] = [];
   for (let i = 0; i + 1 < stored.length; i += 2) {
     const name = stored[i] ?? '';
-    if (!contentBound.has(name.toLowerCase())) fields.push(name, stored[i + 1] ?? '');
+    if (!left.has(name.toLowerCase())) fields.push(name, stored[i + 1] ?? '');
   }
   return fields;
+}
+
+/**
+ * The same for a cache of ours, which updates its copy by it: whatever a 304 may change (RFC 9111 §3.2), so that both tiers say the
+ * same of the content.
+ */
+export function notModifiedHeadersForTier(stored: RawHeaders): string[] {
+  return notModifiedHeaders(stored, bodyBound);
+}
+
+/** The lines of If-None-Match and If-Modified-Since of a request, flat, as they came. */
+export function conditionsOf(requestHeaders: RawHeaders): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i + 1 < requestHeaders.length; i += 2) {
+    const name = requestHeaders[i] ?? '';
+    if (cacheConditions.has(name.toLowerCase())) lines.push(name, requestHeaders[i + 1] ?? '');
+  }
+  return lines;
 }
 
 const QUOTE = 0x22;

@@ -390,25 +390,31 @@ describe('what an unsafe request has invalidated (RFC 9111 §4.4)', () => {
     assert.equal((await engine.fetch()).body, 'answer 2');
   });
 
-  it('is named by group as well: flights whose head is not known, and those that are in it (RFC 9875 §3)', async () => {
+  it('is named by group as well: flights that are in it, be it known only later (RFC 9875 §3)', async () => {
     const engine = createTestEngine();
     const grouped = [...fresh, 'Cache-Groups', '"news"'];
-    const flights = ['/unknown', '/member', '/other'].map((path) => engine.fetch(path));
+    const paths = ['/unknown', '/member', '/other', '/unknown-other'];
+    const flights = paths.map((path) => engine.fetch(path));
     const [member, other] = [grouped, fresh].map((headers, n) =>
       engine.upstream.call(n + 1).respond({ headers }),
     );
     await settle();
     engine.coalescer.invalidate([], { groups: { host: 'www.demo.test', groups: ['news'] } });
-    engine.upstream.call(0).respond({ headers: fresh, body: 'x' });
+    const late = engine.fetch('/unknown');
+    engine.upstream.call(0).respond({ headers: grouped, body: 'x' });
+    engine.upstream.call(3).respond({ headers: fresh, body: 'x' });
+    await settle();
+    engine.upstream.call(4).respond({ headers: ['Cache-Control', 'no-store'], body: 'new' });
     for (const body of [member, other]) {
       body?.push('x');
       body?.end();
     }
     await Promise.all(flights);
+    assert.equal((await late).body, 'new', 'who came after the change has what came after it');
     const isStored = (path: string) => engine.store.memory.peek(`http://www.demo.test${path}`);
     assert.deepEqual(
-      ['/unknown', '/member', '/other'].map((path) => isStored(path).length),
-      [0, 0, 1],
+      paths.map((path) => isStored(path).length),
+      [0, 0, 1, 1],
     );
   });
 });

@@ -45,6 +45,7 @@ async function serving(
       requestHeaders: req.rawHeaders,
       entry,
       ownFields: ['Age', '3'],
+      isForTier: false,
       hidden: tagFieldNames,
       bodyBytes: entry.bodyBytes,
       canSeek: true,
@@ -71,6 +72,50 @@ async function ask(
   await until('it is done', () => results.length > 0);
   return { answer, results };
 }
+
+describe('for a tier of ours', () => {
+  const headers = [...page.headers, 'Content-Language', 'de', 'Content-Encoding', 'x'];
+
+  it('a 304 has all fields that it may update a copy by (RFC 9111 §3.2)', async (t) => {
+    const { port } = await serving(t, responseWith({ ...page, headers }, 'hello'), {
+      isForTier: true,
+    });
+    const answer = await exchange(port, { headers: ['If-None-Match', '"1"'] });
+    assert.equal(answer.status, 304);
+    assert.deepEqual(
+      ['content-type', 'content-language', 'content-encoding', 'content-length'].map(answer.header),
+      ['text/plain', 'de', undefined, undefined],
+    );
+  });
+
+  it('HEAD is answered with the whole head, for it is compared with what is stored (RFC 9111 §4.3.5)', async (t) => {
+    const { port } = await serving(t, responseWith(page, 'hello'), { isForTier: true });
+    const asked = { method: 'HEAD', headers: ['If-None-Match', '"1"'] };
+    const answer = await exchange(port, asked);
+    assert.deepEqual([answer.status, answer.header('content-length')], [200, '5']);
+  });
+});
+
+it('bytes of a field stay as they are when the head goes before the body (RFC 9110 §5.5)', async (t) => {
+  const window = createSpool({
+    clock: createFakeClock(),
+    windowBytes: 100,
+    stallLimitMs: 1000,
+    onPause: () => {},
+    onResume: () => {},
+  });
+  const entry = responseWith({ headers: ['X-Bytes', 'a\xe4\xff\x80z'] }, null);
+  const { port } = await serving(t, entry, {
+    bodyBytes: undefined,
+    canSeek: false,
+    open: (start, end) => window.reader(start, end),
+  });
+  const answer = exchange(port);
+  while (window.readers === 0) await new Promise((resolve) => setImmediate(resolve));
+  window.append(Buffer.from('late'));
+  window.end();
+  assert.equal((await answer).header('x-bytes'), 'a\xe4\xff\x80z');
+});
 
 describe('a whole body', () => {
   it('has its length, the tier’s own fields, and none that are hidden', async (t) => {
@@ -341,6 +386,7 @@ it('a client that went before the answer came is left at once', async (t) => {
         requestHeaders: [],
         entry,
         ownFields: [],
+        isForTier: false,
         hidden: tagFieldNames,
         bodyBytes: 5,
         canSeek: true,

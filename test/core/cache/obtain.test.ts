@@ -110,17 +110,51 @@ describe('a page that may be stored', () => {
 });
 
 describe('the upstream request', () => {
-  it('asks for the whole, without the client’s own conditions', async () => {
-    const engine = engineWith([{ headers: fresh, body: 'one' }]);
-    await engine.fetch('/', {
-      headers: ['If-None-Match', '"x"', 'If-Modified-Since', 'y'],
-    });
-    const { request } = engine.upstream.call(0);
-    const names = request.headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
-    assert.deepEqual(
-      names.filter((name) => name.startsWith('if-') || name === 'range'),
-      [],
-    );
+  const conditions = ['If-None-Match', '"x"', 'If-Modified-Since', 'y'];
+  const conditionsIn = (engine: TestEngine, call: number) =>
+    ['if-none-match', 'if-modified-since'].map(engine.upstream.call(call).field);
+
+  it('asks for the whole of what is stale, without the client’s own conditions', async () => {
+    const engine = engineWith([
+      { headers: ['Cache-Control', 'max-age=1', 'ETag', '"a"'], body: 'one' },
+      { headers: fresh, body: 'two' },
+    ]);
+    await engine.fetch();
+    await engine.clock.advance(2000);
+    await engine.fetch('/', { headers: conditions });
+    assert.deepEqual(conditionsIn(engine, 1), ['"a"', undefined]);
+  });
+
+  it('hands the client’s conditions on where nothing is stored, and its 304 back (RFC 9111 §4.3.2)', async () => {
+    const engine = engineWith([{ status: 304, headers: ['ETag', '"x"'], body: '' }]);
+    const { answer } = await engine.fetch('/', { headers: conditions });
+    assert.deepEqual(conditionsIn(engine, 0), ['"x"', 'y']);
+    assert.equal(answer.kind === 'streaming' && answer.entry.status, 304);
+    assert.equal(engine.store.memory.count, 0);
+  });
+
+  it('does so once in a while: the next one asks for the whole, which is stored', async () => {
+    const engine = engineWith([
+      { status: 304, headers: ['ETag', '"x"'], body: '' },
+      { headers: [...fresh, 'ETag', '"x"'], body: 'one' },
+    ]);
+    await engine.fetch('/', { headers: conditions });
+    await engine.fetch('/', { headers: conditions });
+    assert.deepEqual(conditionsIn(engine, 1), [undefined, undefined]);
+    assert.equal(await get(engine), 'HIT: one');
+  });
+
+  it('nobody who asks without a condition is given the 304: those who wait share one new fetch', async () => {
+    const engine = createTestEngine();
+    const first = engine.fetch('/', { headers: conditions });
+    const others = [engine.fetch(), engine.fetch(), engine.fetch('/', { headers: conditions })];
+    await settle();
+    engine.upstream.call(0).respond({ status: 304, headers: [], body: '' });
+    await settle();
+    engine.upstream.call(1).respond({ headers: fresh, body: 'one' });
+    const bodies = (await Promise.all(others)).map(({ body }) => body);
+    assert.deepEqual([(await first).body, ...bodies], ['', 'one', 'one', 'one']);
+    assert.equal(engine.upstream.calls.length, 2);
   });
 
   it('carries the position that was read before, for a tier', async () => {
