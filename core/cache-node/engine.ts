@@ -79,6 +79,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       revive: (request) => revive(deps.keySpace(), clock, request),
       obtain: (request) => obtainForPeer(obtainDeps, request),
       onInvalidate: invalidateHere,
+      onOutdate: store.memory.dropOlder,
     },
     { self: start.index, count: start.count },
   );

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { initOf } from '../cache/entry.ts';
 import type { BodyBacking, CacheRequest, Decided } from '../cache/exchange.ts';
 import type { Answer } from '../cache/obtain.ts';
+import type { Failure } from '../upstream/upstream.ts';
 import { creditBytes, type MeshHead, type MeshMessage, type MeshRequest } from './mesh-messages.ts';
 
 export interface AnswerDeps {
@@ -101,6 +102,14 @@ const unknownHost = {
   cause: 'the workers of the node know different sites for a moment',
 } as const;
 
+/** The asker wanted only what is stored. */
+const notHeld: Failure = {
+  source: 'internal',
+  kind: 'unavailable',
+  retryable: false,
+  cause: 'nothing that may be used is stored',
+};
+
 function headOf(answer: Exclude<Answer, Streaming>): MeshHead {
   switch (answer.kind) {
     case 'failed':
@@ -115,6 +124,8 @@ function headOf(answer: Exclude<Answer, Streaming>): MeshHead {
         personal: answer.personal,
         decided: decidedOf(answer),
       };
+    case 'only-if-cached':
+      return { kind: 'failed', failure: notHeld };
     default:
       // The asker has decided that this is a fetch; by the same rules the owner cannot find otherwise.
       return { kind: 'failed', failure: unknownHost };

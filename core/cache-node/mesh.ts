@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { HostGroups } from '../cache/host-groups.ts';
+import type { Newer } from '../cache/memory-tier.ts';
 import type { Peers } from '../cache/obtain.ts';
 import { ownerOf } from '../upstream/ring.ts';
 import type { InvalidateHere, InvalidationStep } from './invalidation.ts';
@@ -27,7 +28,7 @@ interface Link {
 
 /** Creates the mesh of worker `self` of `count`. `onInvalidate` is called for what other workers tell. */
 export function createMesh(
-  deps: AnswerDeps & { onInvalidate: InvalidateHere },
+  deps: AnswerDeps & { onInvalidate: InvalidateHere; onOutdate: (newer: Newer) => void },
   { self, count }: { self: number; count: number },
 ): Mesh {
   const links = new Map<number, Link>();
@@ -44,6 +45,12 @@ export function createMesh(
       if (!link) return Promise.resolve({ kind: 'failed', failure: lostWorker });
       return link.asker.ask(request, signal);
     },
+    outdate({ key, responseTimeMs }) {
+      const newer = { key, responseTimeMs };
+      for (const { port } of links.values()) {
+        port.postMessage({ type: 'outdate', newer } satisfies MeshMessage);
+      }
+    },
     connect(index, port) {
       links.get(index)?.port.close();
       const asker = createAsker(port);
@@ -56,6 +63,8 @@ export function createMesh(
           void deps.onInvalidate(keys, step, groups ? { groups } : {}).then(() => {
             port.postMessage({ type: 'invalidated', call: message.call } satisfies MeshMessage);
           });
+        } else if (message.type === 'outdate') {
+          deps.onOutdate(message.newer);
         } else if (message.type === 'invalidated') {
           invalidations.get(message.call)?.();
           invalidations.delete(message.call);

@@ -10,6 +10,7 @@ import {
   evaluatePreconditions,
   notModifiedHeaders,
   notModifiedHeadersForTier,
+  type PreconditionOutcome,
 } from '../http/conditional.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { type BytePart, covers, resolveRange, wantedRange, withPart } from '../http/partial.ts';
@@ -38,6 +39,8 @@ export interface Delivery {
   ownFields: readonly string[];
   /** Whether it is a tier of ours that asks. */
   isForTier: boolean;
+  /** Whether the answer has just come from an upstream. */
+  isFirstHand: boolean;
   /** Fields that do not go to this receiver. */
   hidden: ReadonlySet<string>;
   /** Of a 206 of ours: which bytes the body is. */
@@ -117,7 +120,7 @@ function finishWithoutBody(
 }
 
 function planOf(delivery: Delivery): Plan {
-  const { entry, method, requestHeaders, bodyBytes, nowMs } = delivery;
+  const { entry, method, bodyBytes } = delivery;
   const headers = withoutFields(entry.headers, leftOut(delivery));
   const whole: Plan = {
     status: entry.status,
@@ -127,16 +130,7 @@ function planOf(delivery: Delivery): Plan {
     parts: [() => delivery.open(0, bodyBytes ?? Number.POSITIVE_INFINITY)],
   };
   if (method !== 'GET' && method !== 'HEAD') return whole;
-  // A tier compares its copy with the whole head (RFC 9111 §4.3.5), which a 304 would keep from it.
-  if (delivery.isForTier && method === 'HEAD') return whole;
-  const condition = evaluatePreconditions({
-    requestHeaders,
-    etag: entry.etag,
-    lastModified: entry.lastModified,
-    status: entry.status,
-    nowMs,
-    dated: entry,
-  });
+  const condition = conditionOf(delivery);
   if (condition === 'not-modified') {
     return {
       ...whole,
@@ -150,6 +144,18 @@ function planOf(delivery: Delivery): Plan {
   }
   if (delivery.part) return partPlan(delivery, whole, delivery.part);
   return rangePlan(delivery, whole) ?? whole;
+}
+
+/**
+ * What the conditions of the request make of the answer. A tier gets as it came what has just been fetched for it: it compares the
+ * head of an answer to HEAD with its copy (RFC 9111 §4.3.5), and an origin that changes a body under the same validator means the
+ * new one.
+ */
+function conditionOf(delivery: Delivery): PreconditionOutcome {
+  const { entry, requestHeaders, nowMs } = delivery;
+  if (delivery.isForTier && delivery.isFirstHand) return 'proceed';
+  const { etag, lastModified, status } = entry;
+  return evaluatePreconditions({ requestHeaders, etag, lastModified, status, nowMs, dated: entry });
 }
 
 /** Names that are not sent on: hidden ones, and the length, which is written anew where it is known. */

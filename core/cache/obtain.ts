@@ -22,6 +22,7 @@ import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
 import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
 import type { HostGroups } from './host-groups.ts';
+import type { Newer } from './memory-tier.ts';
 import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
@@ -82,6 +83,8 @@ export interface Peers {
   ownerOf(key: string): number | undefined;
   /** Asks the owner. Never rejects. */
   ask(owner: number, request: CacheRequest, signal: AbortSignal): Promise<SourceResult>;
+  /** Has the others forget what they hold under the key that is older than this response. */
+  outdate(newer: Newer): void;
 }
 
 export interface ObtainDeps extends FetchDeps {
@@ -155,7 +158,7 @@ export function obtain(
       if (disposition.why === 'revalidating') refresh(deps, request, usable.stored, options);
       return fromStore(usable, disposition);
     case 'only-if-cached':
-      return { kind: 'only-if-cached' };
+      return fromOwner(deps, request, options);
     case 'pass':
       return { kind: 'pass', disposition };
     case 'revalidate':
@@ -194,6 +197,23 @@ function fromStore(
     collapsed: false,
     report: undefined,
   };
+}
+
+/** What the worker that owns the key holds, for it may not be on disk yet; nobody is asked beyond it (RFC 9111 §5.2.1.7). */
+async function fromOwner(
+  { peers, purges }: ObtainDeps,
+  request: CacheRequest,
+  { mayAskPeers, goneSignal }: ObtainOptions,
+): Promise<Answer> {
+  const owner = mayAskPeers ? peers.ownerOf(baseKey(request.key.text)) : undefined;
+  if (owner === undefined) return { kind: 'only-if-cached' };
+  const signal = goneSignal?.() ?? new AbortController().signal;
+  const held = await peers.ask(owner, request, signal);
+  if (held.kind !== 'ready') return { kind: 'only-if-cached' };
+  const { entry, report, decided } = held;
+  const { disposition = { kind: 'hit' }, revalidated = false, collapsed = false } = decided ?? {};
+  const cleanliness = purges.judge(entry);
+  return { kind: 'stored', entry, cleanliness, disposition, revalidated, collapsed, report };
 }
 
 async function fromUpstream(
@@ -250,6 +270,8 @@ function launch(
       if (asked && !isLostWorker(asked)) return asked;
       const candidates = candidatesOf(deps, request, lookup, options);
       const result = await fetchForCache(deps, request, candidates, epoch, signal);
+      const newer = newerOf(result, candidates);
+      if (newer) deps.peers.outdate(newer);
       const isOutdated = result.kind === 'streaming' && result.effect?.kind === 'outdated';
       // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
       if (isOutdated) await deps.invalidate([request.key.text]);
@@ -257,6 +279,18 @@ function launch(
     },
     onSettled,
   });
+}
+
+/**
+ * What the other workers are told of: something is stored under a key where something has been before, which they may hold in
+ * memory and would go on with, while it is fresh (RFC 9111 §4.1: the most recent response is used).
+ */
+function newerOf(result: SourceResult, { fitting, others }: Candidates): Newer | undefined {
+  if (!fitting && others.length === 0) return undefined;
+  if (result.kind === 'ready') return result.entry;
+  if (result.kind === 'failed') return undefined;
+  if (result.effect?.kind === 'freshened') return result.effect.entry;
+  return result.notStored === null ? result.init : undefined;
 }
 
 /** What is stored for the URL, but for what was purged, cannot be judged, or is not to be trusted. */

@@ -36,6 +36,7 @@ export function send(
     requestHeaders: request.headers,
     ownFields,
     isForTier: tier !== null,
+    isFirstHand: answer.kind === 'streaming',
     hidden: hiddenFields(tier !== null, request.key.site.cache),
     ...contentOf(deps, request, answer),
     boundary: deps.boundary,
@@ -91,6 +92,7 @@ export function sendPassed(
     entry: passed.entry,
     ownFields,
     isForTier: tier !== null,
+    isFirstHand: true,
     hidden: hiddenFields(tier !== null, request.key.site.cache),
     // The origin's answer to HEAD tells the length itself; its body tells nothing.
     bodyBytes: method === 'HEAD' ? undefined : passed.lengthBytes,

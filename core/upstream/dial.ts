@@ -252,6 +252,11 @@ function openConnection(
     get wasReset() {
       return wasReset;
     },
+    get isSpoilt() {
+      // The parser's word on what it could not read, kept by the socket that it ends.
+      const error = socket?.errored as NodeJS.ErrnoException | null | undefined;
+      return error?.code?.startsWith('HPE_') === true;
+    },
     get responseVersion() {
       return filter.version;
     },

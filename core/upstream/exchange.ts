@@ -24,6 +24,8 @@ export interface Connection extends PooledConnection {
   readonly isReused: boolean;
   /** It ended with an error, not with a close. */
   readonly wasReset: boolean;
+  /** Whether its bytes have stopped being HTTP. */
+  readonly isSpoilt: boolean;
   /** What the present response began with; undefined: not known. */
   readonly responseVersion: string | undefined;
   send(message: OutgoingMessage, handler: ResponseHandler): void;
@@ -229,6 +231,7 @@ class Exchange implements ResponseHandler {
           controller.resume();
         },
         abort: () => this.#giveUp(abortedByCaller),
+        isSpoilt: () => this.#options.connection.isSpoilt,
       },
       lengthBytes,
     );

@@ -12,6 +12,8 @@ export interface Flow {
   resume(): void;
   /** Ends the transfer and the connection. */
   abort(): void;
+  /** Whether something that is no message came behind the body. Known only once the piece that ended the body has been read. */
+  isSpoilt(): boolean;
 }
 
 /** The connection's side. */
@@ -62,6 +64,14 @@ export function createResponseBody(flow: Flow, lengthBytes: number | undefined):
     flush();
   };
 
+  /** RFC 9112 §6.3: bytes behind the end of a body belong to nothing; who sends them has miscounted somewhere. */
+  const settle = () => {
+    if (flow.isSpoilt() && !isClosed) {
+      outcome = undefined;
+      fail(upstreamFailure('framing', 'more bytes than the length of the body'));
+    } else flush();
+  };
+
   return {
     lengthBytes,
     start(to) {
@@ -89,7 +99,9 @@ export function createResponseBody(flow: Flow, lengthBytes: number | undefined):
       if (isClosed || outcome !== undefined || piece.length === 0) return;
       receivedBytes += piece.length;
       waiting.push(piece);
-      flush();
+      // The last byte makes the body complete for everybody, so it waits for what came with it.
+      if (receivedBytes === lengthBytes) queueMicrotask(settle);
+      else flush();
     },
     finish() {
       if (isClosed || outcome !== undefined) return false;
@@ -98,7 +110,7 @@ export function createResponseBody(flow: Flow, lengthBytes: number | undefined):
         return false;
       }
       outcome = 'end';
-      flush();
+      queueMicrotask(settle);
       return true;
     },
     fail,

@@ -74,6 +74,7 @@ export interface Fetched {
 
 const noPeers: Peers = {
   ownerOf: () => undefined,
+  outdate: () => {},
   ask: () => Promise.reject(new Error('there is no other worker')),
 };
 

@@ -32,7 +32,7 @@ function createWorker(disk: Disk, self: number, tier: DiskTier): Worker {
   });
   const refuse = () => Promise.reject(new Error('nobody asks'));
   const mesh = createMesh(
-    { revive: () => undefined, obtain: refuse, onInvalidate: here },
+    { revive: () => undefined, obtain: refuse, onOutdate: () => {}, onInvalidate: here },
     { self, count: 2 },
   );
   const invalidate = createInvalidation({ clock: disk.clock, here, mesh, onLimit: assert.fail });

@@ -137,6 +137,7 @@ interface Meshed {
   /** What the owner was asked. */
   asked: MeshRequest[];
   dropped: string[][];
+  outdated: unknown[];
 }
 
 function meshed(
@@ -145,6 +146,7 @@ function meshed(
 ): Meshed {
   const asked: MeshRequest[] = [];
   const dropped: string[][] = [];
+  const outdated: unknown[] = [];
   const side = (self: number) =>
     createMesh(
       {
@@ -153,6 +155,7 @@ function meshed(
           return plain.host === 'gone.test' ? undefined : request();
         },
         obtain,
+        onOutdate: (newer) => void outdated.push(newer),
         async onInvalidate(keys, step, also) {
           dropped.push([`${self} ${step}`, ...keys, ...(also?.groups?.groups ?? [])]);
         },
@@ -167,7 +170,7 @@ function meshed(
     ports.port1.close();
     ports.port2.close();
   });
-  return { asker, owner, ports, asked, dropped };
+  return { asker, owner, ports, asked, dropped, outdated };
 }
 
 /** What a sink is given, in one list. */
@@ -206,7 +209,12 @@ test('each key belongs to one worker, who does not ask itself; one that is not t
   const key = request().key.text;
   assert.deepEqual([asker.ownerOf(key), owner.ownerOf(key)], [1, undefined]);
   const alone = createMesh(
-    { revive: request, obtain: () => ({ kind: 'only-if-cached' }), onInvalidate: async () => {} },
+    {
+      revive: request,
+      obtain: () => ({ kind: 'only-if-cached' }),
+      onInvalidate: async () => {},
+      onOutdate: () => {},
+    },
     { self: 0, count: 2 },
   );
   assert.equal(alone.ownerOf(key), undefined);
@@ -288,6 +296,14 @@ test('an ask that was cancelled, or has its answer, hears of no interim response
   // What was posted before this one has arrived with it.
   await asker.ask(1, asking, open());
   assert.equal(heard, 0);
+});
+
+test('what is older than a response is forgotten by the others', async (t) => {
+  const { owner, outdated } = meshed(t, () => ({ kind: 'only-if-cached' }));
+  const newer = { key: 'http://a.test/', responseTimeMs: 5 };
+  owner.outdate(responseWith(newer, 'new'));
+  while (outdated.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(outdated, [newer]);
 });
 
 test('a body that is only on disk is told by its row', async (t) => {

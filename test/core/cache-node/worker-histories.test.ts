@@ -109,12 +109,17 @@ function startWorker(t: TestContext, node: Node, self: number): Mesh {
   t.after(() => tier.close());
   const engine = createTestEngine({
     disk: tier,
-    peers: { ownerOf: (key) => mesh.ownerOf(key), ask: (...given) => mesh.ask(...given) },
+    peers: {
+      ownerOf: (key) => mesh.ownerOf(key),
+      ask: (...given) => mesh.ask(...given),
+      outdate: (newer) => mesh.outdate(newer),
+    },
   });
   const mesh = createMesh(
     {
       revive: ({ pathAndQuery, isRefresh }) => engine.request(pathAndQuery, { isRefresh }),
       obtain: (request) => obtain(engine.obtain, request, { mayAskPeers: false }),
+      onOutdate: (newer) => engine.store.memory.dropOlder(newer),
       onInvalidate: () => Promise.resolve(),
     },
     { self, count: 2 },

@@ -123,6 +123,7 @@ it('the worker that owns the key is told whether a hint is still wanted', async 
   let owner: number | undefined;
   const peers: Peers = {
     ownerOf: () => owner,
+    outdate: () => {},
     async ask(_owner, { wantsHints, onInterim }) {
       wanted.push(wantsHints);
       onInterim?.(103, ['Link', '</owner>; rel=preload']);

@@ -202,6 +202,7 @@ describe('a key that another worker owns', () => {
     const peers = {
       asked: 0,
       ownerOf: () => 1,
+      outdate() {},
       ask(_owner: number, request: CacheRequest) {
         peers.asked += 1;
         return Promise.resolve(answer(request));
@@ -226,6 +227,29 @@ describe('a key that another worker owns', () => {
     assert.equal(await get(engine), 'HIT: found there');
     assert.equal(await get(engine), 'HIT: found there');
     assert.deepEqual([peers.asked, engine.upstream.calls.length], [1, 0]);
+  });
+
+  it('is asked of its owner for only-if-cached too, and of nobody else (RFC 9111 §5.2.1.7)', async () => {
+    const asks = { headers: ['Cache-Control', 'only-if-cached'] };
+    const peers = owner(found);
+    const { answer, body } = await createTestEngine({ peers }).fetch('/', asks);
+    assert.deepEqual([answer.kind, body], ['stored', 'found there']);
+    const without = createTestEngine({ peers: owner(() => gone) });
+    assert.equal((await without.ask('/', asks)).kind, 'only-if-cached');
+    assert.equal(without.upstream.calls.length, 0);
+  });
+
+  it('is told to the others when something newer is stored where something was (RFC 9111 §4.1)', async () => {
+    const outdated: unknown[] = [];
+    const outdate = ({ key }: { key: string }) => void outdated.push(key);
+    const peers = { ownerOf: () => undefined, ask: () => Promise.resolve(gone), outdate };
+    const engine = createTestEngine({ peers });
+    numbered(engine);
+    await get(engine);
+    assert.deepEqual(outdated, []);
+    await engine.clock.advance(1000);
+    await engine.fetch('/', { headers: ['Cache-Control', 'no-cache'] });
+    assert.deepEqual(outdated, ['http://www.demo.test/']);
   });
 
   it('is fetched here when the owner is gone', async () => {

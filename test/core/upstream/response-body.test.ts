@@ -6,15 +6,17 @@ import { receive } from './support.ts';
 
 function setUp(lengthBytes?: number) {
   const calls: string[] = [];
+  const stream = { isSpoilt: false };
   const body = createResponseBody(
     {
       pause: () => calls.push('pause'),
       resume: () => calls.push('resume'),
       abort: () => calls.push('abort'),
+      isSpoilt: () => stream.isSpoilt,
     },
     lengthBytes,
   );
-  return { body, calls };
+  return { body, calls, stream };
 }
 
 /** Lets what was put off to a microtask happen. */
@@ -28,6 +30,20 @@ test('flows when started, and calls the sink only after start has returned', asy
   await settle();
   assert.equal(transfer.text, 'early');
   assert.deepEqual(calls, ['resume']);
+});
+
+test('fails before its last byte when something that is no message came behind it (RFC 9112 §6.3)', async () => {
+  for (const lengthBytes of [5, undefined]) {
+    const { body, stream } = setUp(lengthBytes);
+    const transfer = receive(body);
+    await settle();
+    body.push(Buffer.from('hello'));
+    body.finish();
+    stream.isSpoilt = true;
+    await settle();
+    assert.equal(typeof transfer.end === 'object' && transfer.end.kind, 'framing');
+    assert.equal(transfer.text, lengthBytes === undefined ? 'hello' : '');
+  }
 });
 
 test('can be started only once', () => {
@@ -96,6 +112,7 @@ test('the first outcome counts', async () => {
   await settle();
   body.finish();
   body.fail(upstreamFailure('cut', 'too late'));
+  await settle();
   body.abort();
   body.push(Buffer.from('more'));
   assert.deepEqual([transfer.text, transfer.end], ['', 'end']);
