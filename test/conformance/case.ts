@@ -84,8 +84,9 @@ export interface OriginAnswer {
   interimLeadMs?: number;
   /** Sent after a chunked body. */
   trailers?: readonly Line[];
-  /** Before the head. */
+  /** Before the head, and between head and body. */
   delayMs?: number;
+  bodyDelayMs?: number;
   /** With status 206: the body that a request without Range gets. */
   whole?: string;
   /** The body is a whole of which the origin serves the single ranges that are asked for (If-Range included). */
@@ -173,6 +174,8 @@ export interface Case {
   spec: string;
   level: Level;
   site?: SiteName;
+  /** What it does reaches beyond its URLs: it has a host and an origin of its own. */
+  alone?: true;
   /** We break the rule on purpose, for this reason, and the case is expected to fail. */
   bent?: string;
   requests: readonly Exchange[];
@@ -188,7 +191,7 @@ export function textOf(text: Text, at: Moment): string {
   return typeof text === 'string' ? text : text(at);
 }
 
-/** Whether the origin misbehaves in this case, so that it needs one of its own: what fails is out for all its sites. */
-export function needsOwnOrigin({ requests }: Case): boolean {
-  return requests.some(({ origin }) => origin?.fault !== undefined);
+/** Whether the case has an origin and a host of its own: where an origin misbehaves it is out for all its sites. */
+export function needsOwnOrigin({ alone, requests }: Case): boolean {
+  return alone === true || requests.some(({ origin }) => origin?.fault !== undefined);
 }

@@ -11,7 +11,7 @@ import { judge, type Seen, type SetupName } from './judge.ts';
 import type { FieldLine } from './message.ts';
 import { ask, type RawResponse } from './raw-client.ts';
 import { answerOf, fitted } from './script.ts';
-import type { OriginRequest, ScriptedOrigin } from './scripted-origin.ts';
+import type { OriginRequest, PlainAnswer, ScriptedOrigin } from './scripted-origin.ts';
 
 /** Where a case is played. */
 export interface Stage {
@@ -20,7 +20,10 @@ export interface Stage {
   setup: SetupName;
   /** Of the public listener. */
   port: number;
+  /** Whose faults the case's are. */
   originOf(theCase: Case): ScriptedOrigin;
+  /** Of the other sites, which a case may ask as well. */
+  shared: ScriptedOrigin;
   hostOf(theCase: Case, site: SiteName): string;
 }
 
@@ -62,7 +65,7 @@ async function problemsOf(stage: Stage, theCase: Case): Promise<string[]> {
   };
   const progress: Progress = { index: 0, asks: [], finalAtMs: undefined };
   const origin = stage.originOf(theCase);
-  origin.on(path, (request) => {
+  const script = (request: OriginRequest): PlainAnswer => {
     progress.asks.push(request);
     const { index } = progress;
     const said = theCase.requests.slice(0, index + 1).findLast((each) => each.origin)?.origin ?? {};
@@ -70,7 +73,9 @@ async function problemsOf(stage: Stage, theCase: Case): Promise<string[]> {
       progress.finalAtMs ??= performance.now();
     };
     return { ...fitted(answerOf(theCase, index, at), said, request), onFinal };
-  });
+  };
+  origin.on(path, script);
+  stage.shared.on(path, script);
   for (const [index, exchange] of theCase.requests.entries()) {
     if (exchange.origin?.fault?.kind === 'refuse') await origin.refuse();
     else await origin.listen();

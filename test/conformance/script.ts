@@ -25,6 +25,7 @@ export function answerOf(theCase: Case, index: number, at: Moment): PlainAnswer 
     interimLeadMs: said.interimLeadMs ?? 0,
     trailers: plainLines(said.trailers ?? [], at),
     delayMs: said.delayMs ?? 0,
+    bodyDelayMs: said.bodyDelayMs ?? 0,
     fault: said.fault,
     onFinal: () => {},
   };

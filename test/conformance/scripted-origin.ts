@@ -29,6 +29,7 @@ export interface PlainAnswer {
   interimLeadMs: number;
   trailers: readonly FieldLine[];
   delayMs: number;
+  bodyDelayMs: number;
   fault: Fault | undefined;
   /** Told when the final head is about to be sent. */
   onFinal: () => void;
@@ -149,6 +150,7 @@ const unknownPath: PlainAnswer = {
   interimLeadMs: 0,
   trailers: [],
   delayMs: 0,
+  bodyDelayMs: 0,
   fault: undefined,
   onFinal: () => {},
 };
@@ -176,6 +178,7 @@ async function sendAnswer(
     return;
   }
   socket.write(head, 'latin1');
+  await pause(answer.bodyDelayMs);
   sendBody(socket, request, answer);
 }
 

@@ -2,8 +2,8 @@
  * The set-ups of the suite in one network of real processes: a PoP without a shield, and a PoP behind which a shield stands.
  * Each is a stage, and each once more for the shipped default of Set-Cookie, whose cases alone are played there.
  *
- * Invariant: a case whose origin misbehaves has a host and an origin of its own in each stage, because an origin that fails
- * is out for a while for everybody.
+ * Invariant: a case whose origin misbehaves, or that reaches beyond its URLs, has a host and an origin of its own in each
+ * stage: an origin that fails is out for a while for everybody.
  */
 import { type Hooks, startNetwork } from '../support/network/network.ts';
 import { type Case, needsOwnOrigin, type SiteName } from './case.ts';
@@ -60,6 +60,7 @@ export async function startStages(
   return plans.map((plan) => ({
     ...plan,
     port: Number(new URL(network.url(popOf[plan.setup])).port),
+    shared,
     originOf(theCase) {
       const site = theCase.site ?? 'store';
       if (!isKnown(site)) throw new Error(`the options of the site "${site}" are not known`);

@@ -35,6 +35,7 @@ function changed({
     name,
     level,
     spec,
+    alone: true,
     requests: [
       { path: '/a', origin: { lines: [hour, groupsOf(stored)] } },
       { path: '/a', expect: { source: 'stored' } },
@@ -174,7 +175,7 @@ const cases: Case[] = [
     name: 'groups of another origin are others',
     level: 'required',
     spec: 'RFC 9875 §2.1',
-    site: 'refuse',
+    site: 'bare',
     stored: '"one"',
     answer: { lines: [drops('"one"')] },
     gone: false,

@@ -144,6 +144,19 @@ const stored: Case[] = [
     [hour, ['X-Bytes', 'a\xe4\xff\x80z']],
     { expect: { fields: { 'X-Bytes': 'a\xe4\xff\x80z' } } },
   ),
+  {
+    id: 'field-bytes-slow-body',
+    name: 'bytes beyond ASCII stay as they are, also in a head that comes before its body',
+    spec: 'RFC 9110 §5.5',
+    level: 'required',
+    requests: [
+      {
+        origin: { lines: [hour, ['X-Bytes', 'a\xe4\xff\x80z']], bodyDelayMs: 300 },
+        expect: { source: 'origin', fields: { 'X-Bytes': 'a\xe4\xff\x80z' } },
+      },
+      { expect: { source: 'stored', fields: { 'X-Bytes': 'a\xe4\xff\x80z' } } },
+    ],
+  },
   reused(
     {
       id: 'field-inner-whitespace',

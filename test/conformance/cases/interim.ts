@@ -192,7 +192,7 @@ const made: Case[] = [
     level: 'ours',
     site: 'early',
     requests: [
-      { origin: { lines: [cacheControl('max-age=3600'), ['Age', '7200'], link] } },
+      { origin: { lines: [cacheControl('max-age=3600'), ['Age', '7200'], etag('"a"'), link] } },
       {
         origin: { lines: [hour, link], delayMs: 500 },
         expect: {
