@@ -1,6 +1,7 @@
 /**
  * `npm run conformance`: plays the suite against an edge and through edge → shield → origin, prints the table and what has
- * failed, and writes both as JSON. `--only GROUP|ID`, `--setup edge|tiers`, `--json FILE`. Ends with 1 when a case has failed.
+ * failed, and writes both as JSON. `--only GROUP|ID`, `--setup edge|tiers`, `--workers N` (of each
+ * node, default 2), `--json FILE`. Ends with 1 when a case has failed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,7 +14,8 @@ import { startStages } from './stages.ts';
 import { casesNamed, groups } from './suite.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const usage = 'npm run conformance -- [--only GROUP|ID] [--setup edge|tiers] [--json FILE]\n';
+const usage =
+  'npm run conformance -- [--only GROUP|ID] [--setup edge|tiers] [--workers N] [--json FILE]\n';
 
 // Whoever started us is gone or wants an end: the nodes hold a channel to us and end as well.
 process.once('disconnect', () => process.exit(1));
@@ -27,11 +29,11 @@ async function main(): Promise<number> {
     process.stderr.write(usage);
     return 2;
   }
-  const { cases, setups, file } = asked;
+  const { cases, setups, workers, file } = asked;
   const began = performance.now();
   const ends: (() => Promise<void>)[] = [];
   const hooks = { after: (run: () => Promise<void>) => void ends.push(run), afterEach: () => {} };
-  const results = await perform(await startStages(cases, setups, hooks));
+  const results = await perform(await startStages(cases, setups, hooks, workers));
   for (const end of ends.toReversed()) await end();
   const report = reportOf(groups, setups, results);
   process.stdout.write(textOfReport(report, setups));
@@ -48,6 +50,7 @@ function askedFor() {
       options: {
         only: { type: 'string' },
         setup: { type: 'string' },
+        workers: { type: 'string', default: '2' },
         json: { type: 'string', default: path.join(root, '.breakwater/conformance.json') },
       },
     });
@@ -55,7 +58,8 @@ function askedFor() {
     const { setup } = values;
     if (!cases || (setup !== undefined && setup !== 'edge' && setup !== 'tiers')) return undefined;
     const setups: SetupName[] = setup ? [setup] : ['edge', 'tiers'];
-    return { cases, setups, file: values.json };
+    const workers = Number(values.workers);
+    return workers > 0 ? { cases, setups, workers, file: values.json } : undefined;
   } catch {
     return undefined;
   }

@@ -21,11 +21,15 @@ export interface StageOfCases extends Stage {
 const popOf: Record<SetupName, string> = { edge: 'alone', tiers: 'par' };
 const domain = 'conformance.test';
 
-/** Starts network and origins for these cases; `hooks` are given what stops them. */
+/**
+ * Starts network and origins for these cases; `hooks` are given what stops them. With several workers, what one has stored
+ * must hold for all.
+ */
 export async function startStages(
   cases: readonly Case[],
   setups: readonly SetupName[],
   hooks: Hooks,
+  workers = 2,
 ): Promise<StageOfCases[]> {
   const plans = setups.flatMap((setup) => [
     planOf(setup, false, cases),
@@ -51,9 +55,11 @@ export async function startStages(
         ...[...own].map(([host, { site, origin }]) => siteConfig(site, host, origin.url)),
       ],
       pops: setups.map((setup) =>
-        setup === 'edge' ? { id: popOf.edge } : { id: popOf.tiers, shield: ['eu'] },
+        setup === 'edge'
+          ? { id: popOf.edge, workers }
+          : { id: popOf.tiers, workers, shield: ['eu'] },
       ),
-      shields: setups.includes('tiers') ? [{ id: 'eu' }] : [],
+      shields: setups.includes('tiers') ? [{ id: 'eu', workers }] : [],
     },
     hooks,
   );

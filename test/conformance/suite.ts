@@ -7,10 +7,12 @@ import { conditional } from './cases/conditional.ts';
 import { dates } from './cases/dates.ts';
 import { fields } from './cases/fields.ts';
 import { freshness } from './cases/freshness.ts';
+import { head } from './cases/head.ts';
 import { interim } from './cases/interim.ts';
 import { invalidation } from './cases/invalidation.ts';
+import { keys } from './cases/keys.ts';
 import { messages } from './cases/messages.ts';
-import { heads, methods } from './cases/methods.ts';
+import { methods } from './cases/methods.ts';
 import { ranges, sliced } from './cases/ranges.ts';
 import { requestDirectives } from './cases/requests.ts';
 import { authorization, setCookie } from './cases/sharing.ts';
@@ -35,7 +37,8 @@ export const groups: readonly Group[] = [
   variants,
   invalidation,
   methods,
-  heads,
+  head,
+  keys,
   authorization,
   setCookie,
   ranges,
