@@ -204,6 +204,20 @@ const wholes: Case[] = [
     requests: [{ origin: { lines: [hour], framing: 'chunked' } }, { expect: { source: 'stored' } }],
   },
   {
+    id: 'body-old-client',
+    name: 'a client of HTTP/1.0 gets a chunked body without the chunks',
+    spec: 'RFC 9112 §6.1',
+    level: 'required',
+    requests: [
+      {
+        version: '1.0',
+        origin: { lines: [hour], framing: 'chunked' },
+        expect: { source: 'origin', absent: ['Transfer-Encoding'] },
+      },
+      { version: '1.0', expect: { source: 'stored', absent: ['Transfer-Encoding'] } },
+    ],
+  },
+  {
     id: 'body-close',
     name: 'a body that ends with its connection is passed on',
     spec: framingSpec,

@@ -81,6 +81,34 @@ const notStored: Case[] = [
     }),
   ),
   {
+    id: 'max-forwards-zero',
+    name: 'OPTIONS with Max-Forwards: 0 goes no further',
+    spec: 'RFC 9110 §7.6.2',
+    level: 'required',
+    requests: [
+      {
+        method: 'OPTIONS',
+        lines: [['Max-Forwards', '0']],
+        origin: {},
+        expect: { asks: 0, status: [200, 204, 405, 501], body: null },
+      },
+    ],
+  },
+  {
+    id: 'max-forwards-counts',
+    name: 'OPTIONS takes one from Max-Forwards at each tier',
+    spec: 'RFC 9110 §7.6.2',
+    level: 'required',
+    requests: [
+      {
+        method: 'OPTIONS',
+        lines: [['Max-Forwards', '5']],
+        origin: {},
+        expect: { source: 'origin', asked: { fields: { 'Max-Forwards': /^[34]$/ } } },
+      },
+    ],
+  },
+  {
     id: 'method-get-body',
     name: 'a body of GET, which has no meaning, does not reach the origin',
     spec: 'RFC 9110 §9.3.1',

@@ -234,6 +234,16 @@ const ifRangeRows: readonly (readonly [string, string, readonly Line[], Text, bo
       date(-90_000),
       false,
     ],
+    [
+      'date-weak',
+      'a Last-Modified that is no older than the response, and so is weak',
+      [
+        ['Last-Modified', date(-60)],
+        ['Date', date(-60)],
+      ],
+      date(-60),
+      false,
+    ],
     ['date-none', 'a date where there is no Last-Modified', [], modified, false],
     ['malformed', 'neither a tag nor a date', [], 'abc', false],
   ];
@@ -523,6 +533,28 @@ const parts: Case[] = [
       {
         origin: { lines: [hour, etag('"b"')], body: 'abcdefghij', servesRanges: true },
         expect: { status: 200, body: 'abcdefghij' },
+      },
+    ],
+  },
+  {
+    id: 'part-tag-not-for-whole',
+    name: 'the tag of a part is not asked about for the whole',
+    spec: 'RFC 9111 §4.3.2',
+    level: 'required',
+    requests: [
+      ask(
+        'bytes=0-4',
+        { status: 206, body: '01234' },
+        given('01234', '0-4/10', [hour, ['Age', '7200'], tag]),
+      ),
+      {
+        origin: { lines: [hour, tag], body: digits, servesRanges: true },
+        expect: {
+          source: 'origin',
+          status: 200,
+          body: digits,
+          asked: { absent: ['If-None-Match'] },
+        },
       },
     ],
   },

@@ -292,16 +292,17 @@ const handled: Case[] = [
   },
   ...(
     [
-      ['inm', 'If-None-Match', '"a"'],
-      ['inm-unquoted', 'If-None-Match', 'a'],
-      ['ims', 'If-Modified-Since', date(-3600)],
+      ['inm', 'If-None-Match', '"a"', 'required'],
+      ['inm-unquoted', 'If-None-Match', 'a', 'optional'],
+      ['ims', 'If-Modified-Since', date(-3600), 'required'],
     ] as const
   ).map(
-    ([id, name, value]): Case => ({
+    ([id, name, value, level]): Case => ({
       id: `validate-miss-forwards-${id}`,
-      name: `${name} of a client reaches the origin when nothing is stored, and its 304 the client`,
-      spec: 'RFC 9110 §7.6',
-      level: 'optional',
+      name: `${name} of a client is for the origin to judge when nothing is stored`,
+      // "MUST NOT evaluate … a target resource for which it has no stored responses".
+      spec: 'RFC 9111 §4.3.2',
+      level,
       requests: [
         {
           lines: [[name, value]],

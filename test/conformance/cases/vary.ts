@@ -1,6 +1,7 @@
 /** Variants (RFC 9111 §4.1): which requests a stored response answers. */
 import { etag, hour } from '../build.ts';
 import type { Case, Exchange, Group, Level, Line, Text } from '../case.ts';
+import { date } from '../dates.ts';
 
 const selecting = 'RFC 9111 §4.1';
 const normalising = 'RFC 9111 §4.1';
@@ -439,6 +440,17 @@ const several: Case[] = [
       { lines: [...v('1'), one], origin: { lines: variant } },
       { lines: [...v('2'), one], origin: { lines: [hour, vary('X-One')] } },
       { lines: [...v('2'), two], origin: { lines: variant }, expect: { source: 'origin' } },
+    ],
+  },
+  {
+    id: 'variants-most-recent',
+    name: 'of several stored responses that match the most recent is used',
+    spec: 'RFC 9111 §4',
+    level: 'required',
+    requests: [
+      { lines: v('1'), origin: { lines: [hour, vary('X-V'), ['Date', date(-20)]] } },
+      { lines: [...v('2'), one], origin: { lines: [hour, vary('X-One'), ['Date', date(-10)]] } },
+      { lines: [...v('1'), one], expect: { source: 'stored', answer: 2 } },
     ],
   },
   {
