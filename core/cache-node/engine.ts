@@ -23,6 +23,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { createAdmission } from './admission.ts';
+import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import { createInvalidation, createLocalInvalidation } from './invalidation.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import type { MeshRequest } from './mesh-messages.ts';
@@ -61,7 +62,7 @@ const stallLimitMs = 15_000;
 
 /** Puts the engine of a worker together. */
 export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
-  const { clock, metrics, log, purges, disk } = deps;
+  const { clock, metrics, purges, disk } = deps;
   const { store, flights } = createTiers(deps, start);
   const coalescer = createCoalescer(
     { clock, metrics, purges },
@@ -111,19 +112,11 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   const admission = createAdmission(deps, start);
   return {
     mesh,
-    handle: {
-      clock,
-      nodeId: start.nodeId,
-      role: start.role,
+    handle: handleDepsOf(deps, start, counts, {
       admit: admission.deps,
       obtain: obtainDeps,
-      access: createAccessLog({ log: withoutRedaction(log), metrics }),
-      isDraining: deps.shared.isDraining,
       invalidate,
-      onGroupsLeftOut: (count) => counts.groupsLeftOut({}, count),
-      boundary: () => deps.random.hex(12),
-      onInterim: (outcome) => counts.interimResponses({ outcome }),
-    },
+    }),
     updateTopology: admission.update,
     listensOn: admission.listensOn,
     stats: () => ({
@@ -140,38 +133,22 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   };
 }
 
-function createEngineMetrics(metrics: Metrics) {
+function handleDepsOf(
+  { clock, log, metrics, random, shared }: EngineDeps,
+  { nodeId, role }: WorkerStart,
+  counts: EngineMetrics,
+  parts: Pick<HandleDeps, 'admit' | 'obtain' | 'invalidate'>,
+): HandleDeps {
   return {
-    refreshes: metrics.counter(
-      'breakwater_cache_refreshes_total',
-      'Background refreshes by outcome.',
-      ['outcome'],
-    ),
-    sliceMismatches: metrics.counter(
-      'breakwater_cache_slice_mismatches_total',
-      'Transfers cut because a slice was of another representation than the one before it.',
-    ),
-    tagsLeftOut: metrics.counter(
-      'breakwater_cache_tags_left_out_total',
-      'Variants that a revalidation could not ask for because their tags were too many or too long.',
-    ),
-    groupsLeftOut: metrics.counter(
-      'breakwater_cache_groups_left_out_total',
-      'Groups that a response asked to invalidate beyond the bound; what is in them stays.',
-    ),
-    invalidationLimits: metrics.counter(
-      'breakwater_cache_invalidation_limits_total',
-      'Answers to unsafe requests sent before every thread had confirmed the invalidation.',
-    ),
-    interimResponses: metrics.counter(
-      'breakwater_cache_interim_responses_total',
-      'Interim responses (1xx) for clients and tiers: sent, or not because it was not their turn.',
-      ['outcome'],
-    ),
-    hints: metrics.counter(
-      'breakwater_cache_early_hints_total',
-      'Early hints (103) made of a stored response before the upstream was asked.',
-    ),
+    ...parts,
+    clock,
+    nodeId,
+    role,
+    access: createAccessLog({ log: withoutRedaction(log), metrics }),
+    isDraining: shared.isDraining,
+    onGroupsLeftOut: (count) => counts.groupsLeftOut({}, count),
+    boundary: () => random.hex(12),
+    onInterim: (outcome) => counts.interimResponses({ outcome }),
   };
 }
 

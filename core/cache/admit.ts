@@ -15,6 +15,7 @@ import {
 } from '../http/forwarding.ts';
 import { checkRequestFraming, type HeadLimits, parseHost } from '../http/framing.ts';
 import { combined, first, hopByHop, type RawHeaders, setField } from '../http/headers.ts';
+import { withOneHopLess } from '../http/max-forwards.ts';
 import { parseTarget } from '../http/target.ts';
 import { canonicalAcceptEncoding } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
@@ -171,7 +172,7 @@ function upstreamFields(
   key: CacheKey,
   from: Client & { tier: Tier | null; requestId: string; isHonoured: boolean },
 ): RawHeaders {
-  const raw = head.rawHeaders;
+  const raw = withOneHopLess(head.method, head.rawHeaders);
   const dropped = hopByHop(raw);
   // What this tier does not let a client force, the next one must not either: it would honour it as a word of ours.
   const forced = from.isHonoured ? nothing : requestDirectiveFields;

@@ -3,6 +3,7 @@
  * moves bytes is a leaf.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { maxForwards } from '../http/max-forwards.ts';
 import type { Position } from '../purge/command.ts';
 import { assertNever } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
@@ -22,6 +23,7 @@ import { memberOfFailed } from './outcome.ts';
 import { passOn } from './pass.ts';
 import { send, sendPassed } from './send.ts';
 import { failUpstream, refuse, sendError } from './send-error.ts';
+import { sendOptions } from './send-options.ts';
 
 export type { HandleDeps } from './client-exchange.ts';
 
@@ -49,6 +51,10 @@ export async function handle(
   }
   const exchange: AdmittedExchange = Object.assign(opened, { admitted });
   relayInterim(exchange);
+  if (maxForwards(admitted.request.method, admitted.request.headers) === 0) {
+    sendOptions(exchange);
+    return;
+  }
   const ahead = positionAhead(deps, admitted);
   if (ahead) await meetPosition(deps, admitted, ahead);
   const obtained = obtainRange(deps.obtain, admitted.request, {

@@ -119,7 +119,7 @@ function refusedByContent(input: StorabilityInput): NoStoreReason | undefined {
   return freshness.excludedFields.includes('set-cookie') ? undefined : 'set-cookie';
 }
 
-/** Whether any later request could use it: fresh, stale within a window, or after validation. */
+/** Whether any later request could use it: fresh, stale in one way or another, or after validation. */
 function isUseful({ freshness, responseHeaders }: StorabilityInput): boolean {
   if (first(responseHeaders, 'etag') !== undefined) return true;
   if (first(responseHeaders, 'last-modified') !== undefined) return true;
@@ -128,5 +128,7 @@ function isUseful({ freshness, responseHeaders }: StorabilityInput): boolean {
     freshness.staleWhileRevalidateSeconds,
     freshness.staleIfErrorSeconds,
   );
-  return freshness.lifetimeSeconds + staleSeconds > freshness.initialAgeSeconds;
+  if (freshness.lifetimeSeconds + staleSeconds > freshness.initialAgeSeconds) return true;
+  // What has come too old is still there when nobody can be reached (§4.2.4).
+  return freshness.lifetimeSeconds > 0 && !freshness.mustRevalidate;
 }

@@ -253,9 +253,7 @@ function openConnection(
       return wasReset;
     },
     get isSpoilt() {
-      // The parser's word on what it could not read, kept by the socket that it ends.
-      const error = socket?.errored as NodeJS.ErrnoException | null | undefined;
-      return error?.code?.startsWith('HPE_') === true;
+      return isParserError(socket?.errored);
     },
     get responseVersion() {
       return filter.version;
@@ -279,6 +277,14 @@ function openConnection(
     },
     close: () => client.close(),
   };
+}
+
+/**
+ * Whether a socket was ended for what its parser could not read: bytes that are no HTTP, or a response that nobody has asked for,
+ * of which the client library says only this.
+ */
+function isParserError(error: NodeJS.ErrnoException | null | undefined): boolean {
+  return error?.code?.startsWith('HPE_') === true || error?.message === 'bad response';
 }
 
 /** The name that TLS asks for; an address is none (RFC 6066 §3), and is verified as an address. */

@@ -26,6 +26,19 @@ async function start(t: TestContext, options: EngineOptions = {}) {
   return { engine, port, ask, connections, upstream: engine.upstream };
 }
 
+describe('OPTIONS with Max-Forwards (RFC 9110 §7.6.2)', () => {
+  it('is answered here when no hop is left, and goes on with one less', async (t) => {
+    const { ask, upstream, engine } = await start(t);
+    upstream.script = (call) => call.respond({ status: 204, body: '' });
+    const here = await ask('/', { method: 'OPTIONS', headers: ['Max-Forwards', '0'] });
+    assert.deepEqual([here.status, upstream.calls.length], [204, 0]);
+    assert.match(here.header('allow') ?? '', /GET/);
+    assert.equal(engine.accessed[0]?.xCache, 'BYPASS');
+    await ask('/', { method: 'OPTIONS', headers: ['Max-Forwards', '2'] });
+    assert.equal(upstream.call(0).field('max-forwards'), '1');
+  });
+});
+
 describe('the answer to a client', () => {
   it('says what was done, in X-Cache and Cache-Status (RFC 9211), and Age only when something was stored', async (t) => {
     const { ask, engine, upstream } = await start(t);

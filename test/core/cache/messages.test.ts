@@ -99,12 +99,14 @@ for (const [way, method, fields] of ways) {
       });
     }
 
-    it('has the bytes that its length announces, and what follows is nobody’s', async (t) => {
+    it('that is longer than its length is stored nowhere, and what follows is nobody’s', async (t) => {
       const { ask, origin } = await start(t, ({ socket, connection }) => {
         socket.write(`${lengthHead(5)}hello${connection === 1 ? ' HTTP/1.1 200 poison' : ''}`);
       });
-      assert.equal((await ask(`${method} / HTTP/1.1`, fields)).body, 'hello');
-      assert.equal((await ask('GET /next HTTP/1.1')).body, 'hello');
+      // After a POST the connection is ended in any case, and nobody reads on.
+      const body = method === 'POST' ? 'hello' : '';
+      assert.equal((await ask(`${method} / HTTP/1.1`, fields)).body, body);
+      assert.equal((await ask('GET / HTTP/1.1')).body, 'hello');
       assert.equal(origin.connections, 2);
     });
 

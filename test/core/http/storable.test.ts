@@ -237,11 +237,20 @@ describe('what is useless', () => {
       { response: ['Last-Modified', 'Thu, 01 Jan 1970 00:00:00 GMT'] },
       'stored',
     ],
-    ['too old on arrival', { response: [...fresh, 'Age', '60'] }, 'no-freshness-nor-validator'],
     [
-      'an age above 2^31, whatever the lifetime (§1.2.2)',
-      { response: [...control('max-age=99999999999999'), 'Age', '2147483649'] },
+      'too old on arrival, and never to be stale',
+      { response: [...control('max-age=60, must-revalidate'), 'Age', '60'] },
       'no-freshness-nor-validator',
+    ],
+    [
+      'an age above 2^31, whatever the lifetime (§1.2.2), and never to be stale',
+      { response: [...control('s-maxage=99999999999999'), 'Age', '2147483649'] },
+      'no-freshness-nor-validator',
+    ],
+    [
+      'too old on arrival, but of use when nobody can be reached (§4.2.4)',
+      { response: [...fresh, 'Age', '60'] },
+      'stored',
     ],
     ['a second before that', { response: [...fresh, 'Age', '59'] }, 'stored'],
     [
