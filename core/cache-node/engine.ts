@@ -80,7 +80,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       revive: (request) => revive(deps.keySpace(), clock, request),
       obtain: (request) => obtainForPeer(obtainDeps, request),
       onInvalidate: invalidateHere,
-      onOutdate: store.memory.dropOlder,
+      onOutdate: store.outdate,
     },
     { self: start.index, count: start.count },
   );

@@ -5,6 +5,7 @@
  *
  * Invariant: a fault of the disk tier is a counted miss, never a wrong answer.
  */
+import { LRUCache } from 'lru-cache';
 import type { RawHeaders } from '../http/headers.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -15,7 +16,7 @@ import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
 import type { HostGroups } from './host-groups.ts';
-import type { Accepts, MemoryTier } from './memory-tier.ts';
+import type { Accepts, MemoryTier, Newer } from './memory-tier.ts';
 import type { PurgeState } from './purge-state.ts';
 
 export interface Lookup {
@@ -45,12 +46,16 @@ export interface Store {
    * `alsoDisk`.
    */
   remove(keys: readonly string[], alsoDisk: boolean, groups?: HostGroups): void;
+  /** Another worker has something newer under the key: what is older here, and on disk until it is written, is not used. */
+  outdate(newer: Newer): void;
   readonly memory: MemoryTier;
   /** Undefined: this node has no disk tier. */
   readonly disk: DiskTier | undefined;
   /** Bodies up to this size are kept in memory. */
   readonly memoryObjectBytes: number;
 }
+
+const rememberedKeys = 10_000;
 
 const clean: Cleanliness = { kind: 'clean' };
 const byMemory = { tier: 'memory' };
@@ -75,6 +80,9 @@ export function createStore(
 
   const copies = disk && createDiskCopies(disk);
 
+  /** From when on rows count, by key. */
+  const outdatedMs = new LRUCache<string, number>({ max: rememberedKeys });
+
   const judged = (stored: StoredResponse): Lookup => ({
     stored,
     cleanliness: purges.judge(stored),
@@ -83,7 +91,8 @@ export function createStore(
 
   /** Of what can be used, the variant that fits; else of what was purged, so that it can be said why this is a miss. */
   const fromDisk = (key: string, requestHeaders: RawHeaders, accepts?: Accepts) => {
-    const rows = disk?.lookup(key) ?? [];
+    const sinceMs = outdatedMs.get(key) ?? Number.NEGATIVE_INFINITY;
+    const rows = (disk?.lookup(key) ?? []).filter((row) => row.responseTimeMs >= sinceMs);
     const live = rows.filter((row) => purges.judge(row).kind !== 'hard');
     const found =
       selectVariant(live, requestHeaders, accepts) ?? selectVariant(rows, requestHeaders, accepts);
@@ -176,6 +185,10 @@ export function createStore(
       for (const key of keys) memory.remove(key);
       if (groups) memory.removeGroups(groups);
       if (alsoDisk) disk?.remove(keys, undefined, groups);
+    },
+    outdate(newer) {
+      memory.dropOlder(newer);
+      outdatedMs.set(newer.key, newer.responseTimeMs);
     },
     memory,
     disk,

@@ -119,7 +119,7 @@ function startWorker(t: TestContext, node: Node, self: number): Mesh {
     {
       revive: ({ pathAndQuery, isRefresh }) => engine.request(pathAndQuery, { isRefresh }),
       obtain: (request) => obtain(engine.obtain, request, { mayAskPeers: false }),
-      onOutdate: (newer) => engine.store.memory.dropOlder(newer),
+      onOutdate: (newer) => engine.store.outdate(newer),
       onInvalidate: () => Promise.resolve(),
     },
     { self, count: 2 },

@@ -113,6 +113,18 @@ describe('a lookup', () => {
   });
 });
 
+describe('what another worker has something newer of', () => {
+  it('is used neither from memory nor from disk, until the newer one is written (RFC 9111 §4.1)', () => {
+    const opened = open();
+    opened.memory.put(responseWith({ responseTimeMs: 1 }, 'old'), 10);
+    opened.putOnDisk(1, 'old', { responseTimeMs: 1 });
+    opened.store.outdate({ key, responseTimeMs: 5 });
+    assert.equal(opened.find().stored, undefined);
+    opened.putOnDisk(1, 'new', { responseTimeMs: 5 });
+    assert.equal(bodyOf(opened, opened.find()), 'new');
+  });
+});
+
 describe('what a hard purge has matched', () => {
   it('is dropped from memory, and said to be purged', async () => {
     const { find, memory, metrics, purgeNow } = open({ withDisk: false });
