@@ -194,13 +194,16 @@ function takeOver(
  * A response that forbids copies forbids the older one as well, or that would be served stale in its place. But what an error
  * forbids is to keep the error: the older response is what RFC 5861 §4 serves instead of it.
  */
+export function forbidsCopies(status: number, notStored: NotStored | null): boolean {
+  return notStored !== null && reasonsAgainstCopies.has(notStored) && !isErrorOfUpstream(status);
+}
+
 function dropWhatMayNotStay(
   { store }: FlightDeps,
   { request, writesToDisk }: FlightPlan,
   { entry, notStored }: Extract<FlightHead, { kind: 'streaming' }>,
 ): void {
-  if (notStored === null || !reasonsAgainstCopies.has(notStored)) return;
-  if (isErrorOfUpstream(entry.status)) return;
+  if (!forbidsCopies(entry.status, notStored)) return;
   store.remove([baseKey(request.key.text)], writesToDisk);
 }
 

@@ -45,7 +45,7 @@ const none: HeadEffect = { kind: 'none' };
 const outdated: HeadEffect = { kind: 'outdated' };
 
 function saysNothing(status: number): boolean {
-  return isClientProvokable(status) || status === 401 || status === 407;
+  return isClientProvokable(status) || status === 304 || status === 401 || status === 407;
 }
 
 /** RFC 9111 §4.3.5: the same values of all validators and of the length, as far as they were received. */

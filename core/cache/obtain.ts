@@ -20,7 +20,13 @@ import { hintFromStored } from './early-hints.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
 import { type FetchDeps, fetchForCache } from './fetch.ts';
-import { type Flight, type FlightDeps, type FlightHead, startFlight } from './flight.ts';
+import {
+  type Flight,
+  type FlightDeps,
+  type FlightHead,
+  forbidsCopies,
+  startFlight,
+} from './flight.ts';
 import type { HostGroups } from './host-groups.ts';
 import type { Newer } from './memory-tier.ts';
 import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
@@ -272,13 +278,18 @@ function launch(
       const result = await fetchForCache(deps, request, candidates, epoch, signal);
       const newer = newerOf(result, candidates);
       if (newer) deps.peers.outdate(newer);
-      const isOutdated = result.kind === 'streaming' && result.effect?.kind === 'outdated';
       // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
-      if (isOutdated) await deps.invalidate([request.key.text]);
+      if (isOutdating(result, lookup)) await deps.invalidate([baseKey(request.key.text)]);
       return result;
     },
     onSettled,
   });
+}
+
+/** Whether what is stored may not be used any more, in no worker: a HEAD has contradicted it, or no copy may be kept now. */
+function isOutdating(result: SourceResult, { stored, cleanliness }: Lookup): boolean {
+  if (result.kind !== 'streaming' || !stored || cleanliness.kind === 'hard') return false;
+  return result.effect?.kind === 'outdated' || forbidsCopies(result.init.status, result.notStored);
 }
 
 /**

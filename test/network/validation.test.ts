@@ -133,3 +133,25 @@ test('a HEAD that is answered otherwise has it fetched anew, from both tiers', a
   assert.equal(text, 'page 3');
   assert.match(header('cache-status') ?? '', /^eu; fwd=uri-miss;.*, par; fwd=uri-miss;/);
 });
+
+test('what a client has had fetched anew is new in every worker, and what may not be kept any more is gone', async () => {
+  let version = 1;
+  let mayBeKept = true;
+  origin.on('/reloaded', (_, response) => {
+    const fields = { 'cache-control': mayBeKept ? 'max-age=60' : 'no-store', 'x-for': 'all' };
+    response.writeHead(200, fields).end(`version ${version}`);
+  });
+  const reload = () => network.get('par', '/reloaded', { 'cache-control': 'no-cache' });
+  await all('par', '/reloaded');
+  for (version = 2; version < 12; version += 1) {
+    assert.equal((await reload()).text, `version ${version}`);
+    assert.deepEqual(await all('par', '/reloaded'), [`HIT all version ${version}`]);
+  }
+  mayBeKept = false;
+  assert.equal((await reload()).text, `version ${version}`);
+  const after = await all('par', '/reloaded');
+  assert.ok(
+    after.every((said) => said === `BYPASS all version ${version}`),
+    after.join(),
+  );
+});

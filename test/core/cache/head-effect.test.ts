@@ -88,6 +88,7 @@ describe('the answer to a HEAD', () => {
     [410, 'outdated'],
     [301, 'outdated'],
     [204, 'outdated'],
+    [304, 'none'],
     [401, 'none'],
     [403, 'none'],
     [405, 'none'],
