@@ -6,6 +6,7 @@
 import { createAccessLog } from '../cache/access-log.ts';
 import { createCoalescer } from '../cache/coalesce.ts';
 import type { DiskTier } from '../cache/disk-tier.ts';
+import type { StoredResponse } from '../cache/entry.ts';
 import type { CacheRequest } from '../cache/exchange.ts';
 import { explain, type ImaginedRequest, type WorkerExplanation } from '../cache/explain.ts';
 import type { FlightDeps } from '../cache/flight.ts';
@@ -17,6 +18,7 @@ import { obtainForPeer } from '../cache/obtain-range.ts';
 import { keyOfPart } from '../cache/part.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
+import { isServedElsewhere } from '../cache/superseded.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
 import { type Log, withoutRedaction } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -63,7 +65,10 @@ const stallLimitMs = 15_000;
 /** Puts the engine of a worker together. */
 export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   const { clock, metrics, purges, disk } = deps;
-  const { store, flights } = createTiers(deps, start);
+  const { store, flights } = createTiers(deps, start, (newer, before) => {
+    const nowMs = clock.nowMs();
+    if (before.some((older) => isServedElsewhere(newer, older, nowMs))) mesh.outdate(newer);
+  });
   const coalescer = createCoalescer(
     { clock, metrics, purges },
     { maxWaiters: start.topology.limits.waiters },
@@ -153,7 +158,11 @@ function handleDepsOf(
 }
 
 /** Memory over disk, and what the flights that fill them may take. */
-function createTiers(deps: EngineDeps, start: WorkerStart): { store: Store; flights: FlightDeps } {
+function createTiers(
+  deps: EngineDeps,
+  start: WorkerStart,
+  onNewer: (newer: StoredResponse, before: readonly StoredResponse[]) => void,
+): { store: Store; flights: FlightDeps } {
   const { clock, metrics, log, purges, disk } = deps;
   const memory = createMemoryTier({
     budgetBytes: start.memoryBytes,
@@ -167,7 +176,7 @@ function createTiers(deps: EngineDeps, start: WorkerStart): { store: Store; flig
     ),
   });
   const store = createStore(
-    { metrics, purges, memory, disk },
+    { metrics, purges, memory, disk, onNewer },
     { memoryObjectBytes: Math.min(largestMemoryObjectBytes, Math.floor(start.memoryBytes / 16)) },
   );
   const countFailed = metrics.counter(

@@ -3,8 +3,8 @@
 import type { StoredResponseInit } from '../cache/entry.ts';
 import type { Decided, FetchReport, NotStored } from '../cache/exchange.ts';
 import type { HostGroups } from '../cache/host-groups.ts';
-import type { Newer } from '../cache/memory-tier.ts';
 import type { PartRequest } from '../cache/part.ts';
+import type { Newer } from '../cache/superseded.ts';
 import type { CacheControl } from '../http/cache-control.ts';
 import type { RawHeaders } from '../http/headers.ts';
 import type { Position } from '../purge/command.ts';
@@ -82,7 +82,7 @@ export type MeshMessage =
       step: InvalidationStep;
       groups: HostGroups | undefined;
     }
-  /** What is older under this key may not be used before it. */
+  /** The sender has stored this: what is older under its key may not be used before it. */
   | { type: 'outdate'; newer: Newer }
   /** What the call named is dropped. */
   | { type: 'invalidated'; call: number };

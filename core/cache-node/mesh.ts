@@ -4,8 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { HostGroups } from '../cache/host-groups.ts';
-import type { Newer } from '../cache/memory-tier.ts';
 import type { Peers } from '../cache/obtain.ts';
+import type { Newer } from '../cache/superseded.ts';
 import { ownerOf } from '../upstream/ring.ts';
 import type { InvalidateHere, InvalidationStep } from './invalidation.ts';
 import { type AnswerDeps, createAnswerer } from './mesh-answer.ts';
@@ -45,8 +45,8 @@ export function createMesh(
       if (!link) return Promise.resolve({ kind: 'failed', failure: lostWorker });
       return link.asker.ask(request, signal);
     },
-    outdate({ key, responseTimeMs }) {
-      const newer = { key, responseTimeMs };
+    outdate({ key, variant, varyFields, responseTimeMs }) {
+      const newer = { key, variant, varyFields, responseTimeMs };
       for (const { port } of links.values()) {
         port.postMessage({ type: 'outdate', newer } satisfies MeshMessage);
       }

@@ -24,8 +24,6 @@ export interface MemoryTier {
   drop(entry: StoredResponse): void;
   /** Drops all under the key, and under the keys of its parts. */
   remove(key: string): void;
-  /** Takes out what is older than this response under its key: it may have replaced it elsewhere, or go before it. */
-  dropOlder(newer: Newer): void;
   /** Takes out what is in one of the groups. It looks at everything once: such an order is rare, and hits pay nothing for it. */
   removeGroups(groups: HostGroups): void;
   clear(): void;
@@ -35,9 +33,6 @@ export interface MemoryTier {
 
 /** Whether a response would do, if its variant is the right one. */
 export type Accepts = (entry: StoredResponse) => boolean;
-
-/** A response that came later than others under its key. */
-export type Newer = Pick<StoredResponse, 'key' | 'responseTimeMs'>;
 
 type Variants = StoredResponse[];
 
@@ -59,14 +54,13 @@ export function createMemoryTier(options: {
   const parts = createPartKeys();
   /** What one URL may take with all its variants: nothing may push out everything else. */
   const largestBytes = options.budgetBytes / 2;
-  const keep = (key: string, isKept: Accepts) => {
-    const variants = lru.peek(key);
-    const left = variants?.filter(isKept);
-    if (!variants || !left || left.length === variants.length) return;
-    if (left.length === 0) lru.delete(key);
-    else lru.set(key, left);
+  const drop = (entry: StoredResponse) => {
+    const variants = lru.peek(entry.key);
+    if (!variants?.includes(entry)) return;
+    const left = variants.filter((other) => other !== entry);
+    if (left.length === 0) lru.delete(entry.key);
+    else lru.set(entry.key, left);
   };
-  const drop = (entry: StoredResponse) => keep(entry.key, (other) => other !== entry);
   return {
     find(key, requestHeaders, accepts) {
       const variants = lru.get(key);
@@ -94,8 +88,6 @@ export function createMemoryTier(options: {
       return true;
     },
     drop,
-    dropOlder: ({ key, responseTimeMs }) =>
-      keep(key, (held) => held.responseTimeMs >= responseTimeMs),
     remove(key) {
       lru.delete(key);
       for (const partKey of parts.of(key)) lru.delete(partKey);

@@ -28,13 +28,13 @@ import {
   startFlight,
 } from './flight.ts';
 import type { HostGroups } from './host-groups.ts';
-import type { Newer } from './memory-tier.ts';
 import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
 import type { Assembled } from './slices.ts';
 import type { Lookup, Store } from './store.ts';
+import type { Newer } from './superseded.ts';
 import type { Tracked } from './under-way.ts';
 
 export type Answer =
@@ -276,8 +276,6 @@ function launch(
       if (asked && !isLostWorker(asked)) return asked;
       const candidates = candidatesOf(deps, request, lookup, options);
       const result = await fetchForCache(deps, request, candidates, epoch, signal);
-      const newer = newerOf(result, candidates);
-      if (newer) deps.peers.outdate(newer);
       // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
       if (isOutdating(result, lookup)) await deps.invalidate([baseKey(request.key.text)]);
       return result;
@@ -290,18 +288,6 @@ function launch(
 function isOutdating(result: SourceResult, { stored, cleanliness }: Lookup): boolean {
   if (result.kind !== 'streaming' || !stored || cleanliness.kind === 'hard') return false;
   return result.effect?.kind === 'outdated' || forbidsCopies(result.init.status, result.notStored);
-}
-
-/**
- * What the other workers are told of: something is stored under a key where something has been before, which they may hold in
- * memory and would go on with, while it is fresh (RFC 9111 §4.1: the most recent response is used).
- */
-function newerOf(result: SourceResult, { fitting, others }: Candidates): Newer | undefined {
-  if (!fitting && others.length === 0) return undefined;
-  if (result.kind === 'ready') return result.entry;
-  if (result.kind === 'failed') return undefined;
-  if (result.effect?.kind === 'freshened') return result.effect.entry;
-  return result.notStored === null ? result.init : undefined;
 }
 
 /** What is stored for the URL, but for what was purged, cannot be judged, or is not to be trusted. */

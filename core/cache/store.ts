@@ -5,7 +5,6 @@
  *
  * Invariant: a fault of the disk tier is a counted miss, never a wrong answer.
  */
-import { LRUCache } from 'lru-cache';
 import type { RawHeaders } from '../http/headers.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -16,8 +15,9 @@ import { chunkBytes } from './disk-messages.ts';
 import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
 import type { HostGroups } from './host-groups.ts';
-import type { Accepts, MemoryTier, Newer } from './memory-tier.ts';
+import type { Accepts, MemoryTier } from './memory-tier.ts';
 import type { PurgeState } from './purge-state.ts';
+import { createSuperseded, goesBefore, type Newer } from './superseded.ts';
 
 export interface Lookup {
   stored: StoredResponse | undefined;
@@ -39,6 +39,8 @@ export interface Store {
   update(entry: StoredResponse, maxVariants: number): void;
   /** Stores a response over the body of another variant (its row, its buffer), which stays what it is. */
   copy(entry: StoredResponse, maxVariants: number): void;
+  /** Drops what is older than a response that another worker has stored, and does not bring it back from disk. */
+  outdate(newer: Newer): void;
   /** Bytes `[start, end)` of a stored body; undefined when the body is gone. */
   read(entry: StoredResponse, start: number, end: number): BodyReader | undefined;
   /**
@@ -46,16 +48,12 @@ export interface Store {
    * `alsoDisk`.
    */
   remove(keys: readonly string[], alsoDisk: boolean, groups?: HostGroups): void;
-  /** Another worker has something newer under the key: what is older here, and on disk until it is written, is not used. */
-  outdate(newer: Newer): void;
   readonly memory: MemoryTier;
   /** Undefined: this node has no disk tier. */
   readonly disk: DiskTier | undefined;
   /** Bodies up to this size are kept in memory. */
   readonly memoryObjectBytes: number;
 }
-
-const rememberedKeys = 10_000;
 
 const clean: Cleanliness = { kind: 'clean' };
 const byMemory = { tier: 'memory' };
@@ -64,7 +62,14 @@ const byNone = { tier: 'none' };
 
 /** Creates the store of one worker. */
 export function createStore(
-  deps: { metrics: Metrics; purges: PurgeState; memory: MemoryTier; disk: DiskTier | undefined },
+  deps: {
+    metrics: Metrics;
+    purges: PurgeState;
+    memory: MemoryTier;
+    disk: DiskTier | undefined;
+    /** Something was put into memory where other responses lay under its key. */
+    onNewer?: (newer: StoredResponse, before: readonly StoredResponse[]) => void;
+  },
   options: { memoryObjectBytes: number },
 ): Store {
   const { memory, disk, purges } = deps;
@@ -79,9 +84,13 @@ export function createStore(
   );
 
   const copies = disk && createDiskCopies(disk);
-
-  /** From when on rows count, by key. */
-  const outdatedMs = new LRUCache<string, number>({ max: rememberedKeys });
+  const superseded = createSuperseded();
+  const put = (entry: StoredResponse, maxVariants: number): boolean => {
+    const before = memory.peek(entry.key);
+    const isPut = memory.put(entry, maxVariants);
+    if (isPut && before.length > 0) deps.onNewer?.(entry, before);
+    return isPut;
+  };
 
   const judged = (stored: StoredResponse): Lookup => ({
     stored,
@@ -91,8 +100,7 @@ export function createStore(
 
   /** Of what can be used, the variant that fits; else of what was purged, so that it can be said why this is a miss. */
   const fromDisk = (key: string, requestHeaders: RawHeaders, accepts?: Accepts) => {
-    const sinceMs = outdatedMs.get(key) ?? Number.NEGATIVE_INFINITY;
-    const rows = (disk?.lookup(key) ?? []).filter((row) => row.responseTimeMs >= sinceMs);
+    const rows = superseded.current(key, disk?.lookup(key) ?? []);
     const live = rows.filter((row) => purges.judge(row).kind !== 'hard');
     const found =
       selectVariant(live, requestHeaders, accepts) ?? selectVariant(rows, requestHeaders, accepts);
@@ -155,11 +163,11 @@ export function createStore(
         countPurged();
         return false;
       }
-      return entry.body !== null && memory.put(entry, maxVariants);
+      return entry.body !== null && put(entry, maxVariants);
     },
     update(entry, maxVariants) {
       if (purges.judge(entry).kind === 'hard') return countPurged();
-      if (entry.body !== null) memory.put(entry, maxVariants);
+      if (entry.body !== null) put(entry, maxVariants);
       if (entry.rowId !== null) disk?.update(entry.rowId, entry);
     },
     copy(entry, maxVariants) {
@@ -173,6 +181,12 @@ export function createStore(
       }
       copies?.start(entry, sourceRowId, maxVariants);
     },
+    outdate(newer) {
+      superseded.note(newer);
+      for (const entry of memory.peek(newer.key)) {
+        if (goesBefore(newer, entry)) memory.drop(entry);
+      }
+    },
     read(entry, start, end) {
       if (entry.body !== null) return readBuffer(entry.body, start, end);
       const { rowId } = entry;
@@ -185,10 +199,6 @@ export function createStore(
       for (const key of keys) memory.remove(key);
       if (groups) memory.removeGroups(groups);
       if (alsoDisk) disk?.remove(keys, undefined, groups);
-    },
-    outdate(newer) {
-      memory.dropOlder(newer);
-      outdatedMs.set(newer.key, newer.responseTimeMs);
     },
     memory,
     disk,

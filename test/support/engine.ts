@@ -5,6 +5,7 @@
 import { admit } from '../../core/cache/admit.ts';
 import { type Coalescer, createCoalescer } from '../../core/cache/coalesce.ts';
 import type { DiskTier } from '../../core/cache/disk-tier.ts';
+import type { StoredResponse } from '../../core/cache/entry.ts';
 import type { CacheRequest } from '../../core/cache/exchange.ts';
 import type { FlightDeps } from '../../core/cache/flight.ts';
 import type { HandleDeps } from '../../core/cache/handle.ts';
@@ -13,6 +14,7 @@ import { createMemoryTier } from '../../core/cache/memory-tier.ts';
 import type { Answer, ObtainDeps, Peers } from '../../core/cache/obtain.ts';
 import { obtainRange } from '../../core/cache/obtain-range.ts';
 import { createStore, type Store } from '../../core/cache/store.ts';
+import { isServedElsewhere } from '../../core/cache/superseded.ts';
 import { defaultHeadLimits } from '../../core/http/framing.ts';
 import { createMetrics, type Metrics } from '../../core/runtime/metrics.ts';
 import type { Site } from '../../core/topology/schema.ts';
@@ -88,7 +90,15 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
   const { purges } = journal;
   const memory = createMemoryTier({ budgetBytes: options.memoryBytes ?? 8 * 2 ** 20 });
   const memoryObjectBytes = options.memoryObjectBytes ?? 64 * 1024;
-  const store = createStore({ metrics, purges, memory, disk: options.disk }, { memoryObjectBytes });
+  const peers = options.peers ?? noPeers;
+  const onNewer = (newer: StoredResponse, before: readonly StoredResponse[]) => {
+    const nowMs = clock.nowMs();
+    if (before.some((older) => isServedElsewhere(newer, older, nowMs))) peers.outdate(newer);
+  };
+  const store = createStore(
+    { metrics, purges, memory, disk: options.disk, onNewer },
+    { memoryObjectBytes },
+  );
   const coalescer = createCoalescer(
     { clock, metrics, purges },
     { maxWaiters: options.maxWaiters ?? 1000 },
@@ -128,7 +138,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     coalescer,
     flights,
     upstream,
-    peers: options.peers ?? noPeers,
+    peers,
     maxObjectBytes: options.maxObjectBytes ?? 2 ** 30,
     onRefresh: (outcome) => countRefresh({ outcome }),
     onHints: metrics.counter('breakwater_cache_early_hints_total', 'Early hints.'),

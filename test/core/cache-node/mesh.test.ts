@@ -300,7 +300,7 @@ test('an ask that was cancelled, or has its answer, hears of no interim response
 
 test('what is older than a response is forgotten by the others', async (t) => {
   const { owner, outdated } = meshed(t, () => ({ kind: 'only-if-cached' }));
-  const newer = { key: 'http://a.test/', responseTimeMs: 5 };
+  const newer = { key: 'http://a.test/', variant: 'a', varyFields: ['x'], responseTimeMs: 5 };
   owner.outdate(responseWith(newer, 'new'));
   while (outdated.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(outdated, [newer]);

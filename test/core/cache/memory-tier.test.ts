@@ -36,15 +36,6 @@ describe('what is put', () => {
     assert.equal(tier.count, 1, 'one URL');
   });
 
-  it('has what is older under its key forgotten elsewhere, and nothing else', () => {
-    const tier = createMemoryTier({ budgetBytes: 100_000 });
-    const [old, newer] = [variantFor(german, 1), variantFor(english, 2)];
-    for (const entry of [old, newer]) tier.put(entry, 10);
-    tier.dropOlder(newer);
-    assert.equal(tier.find(old.key, german).found, undefined);
-    assert.equal(tier.find(old.key, english).found, newer);
-  });
-
   it('beyond the cap on variants takes the place of the oldest', () => {
     let capped = 0;
     const onVariantCap = () => {

@@ -113,18 +113,6 @@ describe('a lookup', () => {
   });
 });
 
-describe('what another worker has something newer of', () => {
-  it('is used neither from memory nor from disk, until the newer one is written (RFC 9111 §4.1)', () => {
-    const opened = open();
-    opened.memory.put(responseWith({ responseTimeMs: 1 }, 'old'), 10);
-    opened.putOnDisk(1, 'old', { responseTimeMs: 1 });
-    opened.store.outdate({ key, responseTimeMs: 5 });
-    assert.equal(opened.find().stored, undefined);
-    opened.putOnDisk(1, 'new', { responseTimeMs: 5 });
-    assert.equal(bodyOf(opened, opened.find()), 'new');
-  });
-});
-
 describe('what a hard purge has matched', () => {
   it('is dropped from memory, and said to be purged', async () => {
     const { find, memory, metrics, purgeNow } = open({ withDisk: false });
@@ -212,5 +200,31 @@ describe('a copy for another variant', () => {
     opened.purgeNow();
     opened.store.copy(responseWith({ tags: ['news'] }, 'body'), 10);
     assert.deepEqual([opened.memory.count, opened.disk.writes.length], [0, 0]);
+  });
+});
+
+describe('what another worker has replaced', () => {
+  it('leaves memory, and its row is not used before it is replaced as well', () => {
+    const opened = open();
+    const varied = { varyFields: ['x-a'], variant: 'x-a\n' };
+    opened.memory.put(responseWith({ ...varied, responseTimeMs: 1 }, 'old'), 10);
+    opened.memory.put(responseWith({ ...varied, responseTimeMs: 1, variant: 'x-a:1\n' }, 'b'), 10);
+    opened.putOnDisk(1, 'old row', { ...varied, responseTimeMs: 1 });
+    opened.store.outdate({ key, ...varied, responseTimeMs: 2 });
+    assert.deepEqual(
+      opened.memory.peek(key).map(({ variant }) => variant),
+      ['x-a:1\n'],
+    );
+    opened.memory.clear();
+    assert.equal(opened.find().stored, undefined);
+    opened.putOnDisk(1, 'new row', { ...varied, responseTimeMs: 2 });
+    assert.equal(bodyOf(opened, opened.find()), 'new row');
+  });
+
+  it('is nothing that is as new', () => {
+    const opened = open();
+    opened.memory.put(responseWith({ responseTimeMs: 2 }, 'new'), 10);
+    opened.store.outdate({ key, variant: '', varyFields: [], responseTimeMs: 2 });
+    assert.equal(bodyOf(opened, opened.find()), 'new');
   });
 });
