@@ -50,7 +50,6 @@ export async function handle(
     return;
   }
   const exchange: AdmittedExchange = Object.assign(opened, { admitted });
-  relayInterim(exchange);
   if (maxForwards(admitted.request.method, admitted.request.headers) === 0) {
     sendOptions(exchange);
     return;
@@ -59,7 +58,8 @@ export async function handle(
   if (ahead) await meetPosition(deps, admitted, ahead);
   const obtained = obtainRange(deps.obtain, admitted.request, {
     mayAskPeers: true,
-    goneSignal: () => goneSignal(exchange),
+    // For what is asked for only: a hit makes nothing ready.
+    goneSignal: () => readied(exchange),
   });
   const acted = act(exchange, obtained instanceof Promise ? await obtained : obtained);
   if (acted === true || (await acted)) return;
@@ -67,12 +67,18 @@ export async function handle(
   const instead = await obtainRange(deps.obtain, admitted.request, {
     mayAskPeers: false,
     distrustsStore: true,
-    goneSignal: () => goneSignal(exchange),
+    goneSignal: () => readied(exchange),
   });
   if (await act(exchange, instead)) return;
   const failure = cutBeforeFirstByte;
   const member = 'collapsed' in instead ? memberOfFailed({ ...instead, failure }) : {};
   failUpstream(exchange, failure, member);
+}
+
+/** Has the client hear of what comes before its answer; the signal is aborted when it is gone. */
+function readied(exchange: AdmittedExchange): AbortSignal {
+  relayInterim(exchange);
+  return goneSignal(exchange);
 }
 
 /** Does what was decided; false when nothing could be sent because the body is unreadable. */
@@ -104,6 +110,7 @@ async function pass(
   exchange: AdmittedExchange,
   disposition: Extract<Disposition, { kind: 'pass' }>,
 ): Promise<true> {
+  relayInterim(exchange);
   const passed = await passOn(exchange, disposition);
   const failed = (failure: Failure) =>
     failUpstream(exchange, failure, memberOfFailed({ disposition, failure, collapsed: false }));

@@ -123,7 +123,7 @@ export interface ObtainOptions {
   distrustsStore?: boolean;
   /** What has been looked up already. */
   lookup?: Lookup;
-  /** Aborted when whoever asks is gone. Asked for only when something is fetched: a hit needs none. */
+  /** Aborted when whoever asks is gone. Asked for only when something is fetched, and before: a hit needs none. */
   goneSignal?: () => AbortSignal;
 }
 
@@ -169,7 +169,6 @@ export function obtain(
       return { kind: 'pass', disposition };
     case 'revalidate':
     case 'miss':
-      if (hintFromStored(request, usable)) deps.onHints();
       return fromUpstream(deps, request, usable, disposition, options);
     default:
       return assertNever(disposition);
@@ -229,11 +228,13 @@ async function fromUpstream(
   disposition: Disposition,
   options: ObtainOptions,
 ): Promise<Answer> {
+  const signal = options.goneSignal?.();
+  if (hintFromStored(request, lookup)) deps.onHints();
   const joined = await deps.coalescer.join(request, {
     alone: fliesAlone(request, disposition),
     fresh: isForced(request, disposition),
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
-    signal: options.goneSignal?.(),
+    signal,
   });
   const asked: Asked = { request, lookup, disposition };
   if (!joined) return afterFailure(asked, overload, { collapsed: false });
