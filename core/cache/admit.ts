@@ -48,6 +48,8 @@ export interface ReceivedHead {
   address: string;
   /** Whether the connection is TLS. */
   secure: boolean;
+  /** Whether the request is of HTTP/1.0. */
+  isHttp10?: boolean;
   nowMs: number;
 }
 
@@ -80,6 +82,10 @@ const notServed: ReadonlySet<string> = new Set(['TRACE', 'CONNECT', 'PURGE']);
 export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
   const framing = checkRequestFraming(head.method, head.rawHeaders, head.target, deps.limits);
   if (!framing.ok) return refuse(framing.status, 'Malformed request', framing.detail);
+  // RFC 9112 §6.1: HTTP/1.0 has no transfer codings, so who sends one means something else by it.
+  if (head.isHttp10 && first(head.rawHeaders, 'transfer-encoding') !== undefined) {
+    return refuse(400, 'Malformed request', 'Transfer-Encoding in HTTP/1.0');
+  }
   // A PURGE that comes this far is of a site that does not take it: its origin must not answer in our place either.
   if (notServed.has(head.method)) {
     return refuse(405, 'Method not allowed', `${head.method} is not served here`);

@@ -43,6 +43,7 @@ export async function handle(
     rawHeaders: req.rawHeaders,
     address: req.socket.remoteAddress ?? '',
     secure: 'encrypted' in req.socket,
+    isHttp10: req.httpVersionMinor === 0,
     nowMs: deps.clock.nowMs(),
   });
   if (!admitted.ok) {

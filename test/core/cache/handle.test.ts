@@ -26,6 +26,21 @@ async function start(t: TestContext, options: EngineOptions = {}) {
   return { engine, port, ask, connections, upstream: engine.upstream };
 }
 
+it('a request of HTTP/1.0 with Transfer-Encoding is refused, and its connection ends (RFC 9112 §6.1)', async (t) => {
+  const { port, upstream } = await start(t);
+  const socket = await openSocket(t, port);
+  let text = '';
+  socket.on('data', (piece) => (text += piece));
+  const ended = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(
+    'POST / HTTP/1.0\r\nHost: www.demo.test\r\nConnection: keep-alive\r\n' +
+      'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  );
+  await ended;
+  assert.match(text, /^HTTP\/1\.1 400 /);
+  assert.equal(upstream.calls.length, 0);
+});
+
 describe('OPTIONS with Max-Forwards (RFC 9110 §7.6.2)', () => {
   it('is answered here when no hop is left, and goes on with one less', async (t) => {
     const { ask, upstream, engine } = await start(t);
