@@ -42,6 +42,8 @@ export interface DiskReaderOptions {
 export interface DiskReader {
   /** The visible variants under a key, bodies left on disk. Empty: none, or a fault. */
   lookup(key: string): StoredResponse[];
+  /** The visible parts of a URL, loose ones and slices, at most so many; for whoever explains, not for requests. */
+  partsOf(key: string, limit: number): StoredResponse[];
   /** Chunk `n` of a body, also of one that is still being written or is doomed. Undefined: gone, or a fault. */
   chunk(rowId: number, n: number): Buffer | undefined;
   /** A body as a whole. The caller has made sure that it is small enough for memory. */
@@ -136,6 +138,11 @@ export function createDiskReader(deps: DiskReaderDeps, options: DiskReaderOption
       counts.lookups({ result: found === undefined ? 'fault' : found.length > 0 ? 'hit' : 'miss' });
       return found ?? [];
     },
+    partsOf: (key, limit) =>
+      attempt('lookup', (sql) =>
+        // What lies below a key: see `rowsBelow` of the writer.
+        sql.parts.all(`${key} `, `${key}!`, limit).flatMap((row) => responseOf(row, row.key) ?? []),
+      ) ?? [],
     chunk: (rowId, n) =>
       attempt('chunk', (sql) => {
         const id = chunkId(rowId, n);
@@ -179,13 +186,14 @@ interface ChunkRow {
 type Statements = ReturnType<typeof prepare>;
 
 function prepare(database: SqliteDatabase) {
+  // One statement, so that the row and the state that lifts its label are of one snapshot.
+  const columns = `id, label_seq, stale_since_ms, body_bytes, crc, identity, host, variant, head,
+    (select value from state where name = 'swept') as swept_value,
+    (select crc from state where name = 'swept') as swept_crc`;
   return {
-    // One statement, so that the row and the state that lifts its label are of one snapshot.
-    lookup: database.prepare<[string], FoundRow>(
-      `select id, label_seq, stale_since_ms, body_bytes, crc, identity, host, variant, head,
-        (select value from state where name = 'swept') as swept_value,
-        (select crc from state where name = 'swept') as swept_crc
-        from responses where key = ?`,
+    lookup: database.prepare<[string], FoundRow>(`select ${columns} from responses where key = ?`),
+    parts: database.prepare<[string, string, number], FoundRow & { key: string }>(
+      `select key, ${columns} from responses where key >= ? and key < ? order by id limit ?`,
     ),
     chunk: database.prepare<[number], ChunkRow>('select id, crc, bytes from chunks where id = ?'),
     chunks: database.prepare<[number, number], ChunkRow>(

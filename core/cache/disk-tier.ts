@@ -16,6 +16,8 @@ export type { DiskWrite } from './disk-write.ts';
 export interface DiskTier {
   /** The visible variants under a key, bodies left on disk; to be judged by the purges that this worker knows. */
   lookup(key: string): StoredResponse[];
+  /** The visible parts of a URL, at most so many; for whoever explains. */
+  partsOf(key: string, limit: number): StoredResponse[];
   /** Chunk `n` (of `chunkBytes`) of a stored body, or of one that is being written, as far as it is committed. */
   chunk(rowId: number, n: number): Buffer | undefined;
   body(rowId: number, bodyBytes: number): Buffer | undefined;
@@ -74,6 +76,7 @@ export function createDiskTier(deps: DiskTierDeps, options: DiskTierOptions = {}
   };
   return {
     lookup: reader.lookup,
+    partsOf: reader.partsOf,
     chunk: reader.chunk,
     body: reader.body,
     begin(key) {

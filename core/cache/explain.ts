@@ -23,13 +23,19 @@ import type { Failure } from '../upstream/upstream.ts';
 import { cleanThrough } from './clean-through.ts';
 import type { Coalescer } from './coalesce.ts';
 import { type Disposition, decide, stalenessSeconds } from './decide.ts';
+import type { DiskTier } from './disk-tier.ts';
 import type { StoredResponse } from './entry.ts';
-import { partsKey } from './part.ts';
+import type { MemoryTier } from './memory-tier.ts';
 import { type PeekDeps, peek } from './peek.ts';
 import { staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup } from './store.ts';
 
+/** Of each tier so many parts are shown: a film may have thousands of slices. */
+const maxParts = 32;
+
 export interface ExplainDeps extends PeekDeps {
+  memory: Pick<MemoryTier, 'peek' | 'partsOf'>;
+  disk: Pick<DiskTier, 'lookup' | 'partsOf'> | undefined;
   nodeId: string;
   coalescer: Pick<Coalescer, 'recall'>;
 }
@@ -64,7 +70,6 @@ export interface WorkerExplanation {
 export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExplanation {
   const { index } = deps;
   const { lookup, memory, disk } = peek(deps, request.key, request.headers);
-  const parts = peek(deps, partsKey(request.key), request.headers);
   const recalled = deps.coalescer.recall(request.key);
   const hitForMiss = recalled
     ? { why: recalled.why, leftSeconds: rounded(recalled.leftSeconds) }
@@ -78,8 +83,8 @@ export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExpl
     decision: decisionOf(deps.nodeId, lookup, hitForMiss, request),
     hitForMiss,
     held: [
-      ...[...memory, ...parts.memory].map(heldIn('memory')),
-      ...[...disk, ...parts.disk].map(heldIn('disk')),
+      ...[...memory, ...deps.memory.partsOf(request.key, maxParts)].map(heldIn('memory')),
+      ...[...disk, ...(deps.disk?.partsOf(request.key, maxParts) ?? [])].map(heldIn('disk')),
     ],
   };
 }

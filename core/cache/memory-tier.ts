@@ -18,6 +18,8 @@ export interface MemoryTier {
   ): { found?: StoredResponse; varies: boolean };
   /** All variants of a URL, newest first; it does not count as a use. */
   peek(key: string): readonly StoredResponse[];
+  /** The parts of a URL, at most so many; it does not count as a use. */
+  partsOf(key: string, limit: number): readonly StoredResponse[];
   /** Adds a response, replacing its variant; false when it is larger than the tier takes. */
   put(entry: StoredResponse, maxVariants: number): boolean;
   /** Takes exactly this response out (it was found purged or damaged). */
@@ -69,6 +71,11 @@ export function createMemoryTier(options: {
       return found ? { found, varies: false } : { varies: true };
     },
     peek: (key) => lru.peek(key) ?? [],
+    partsOf: (key, limit) =>
+      parts
+        .of(key)
+        .slice(0, limit)
+        .flatMap((partKey) => lru.peek(partKey) ?? []),
     put(entry, maxVariants) {
       let bytes = entry.memoryBytes;
       if (bytes > largestBytes) return false;

@@ -43,6 +43,11 @@ export function createFakeDisk(): FakeDisk {
       [...rows]
         .filter(([, row]) => row.init.key === key)
         .map(([rowId, row]) => new StoredResponse({ ...row.init }, null, rowId)),
+    partsOf: (key, limit) =>
+      [...rows]
+        .filter(([, row]) => row.init.key.startsWith(`${key} `))
+        .slice(0, limit)
+        .map(([rowId, row]) => new StoredResponse({ ...row.init }, null, rowId)),
     chunk: (rowId, n) => {
       const chunk = bytesOf(rowId)?.subarray(n * chunkBytes, (n + 1) * chunkBytes);
       return chunk && chunk.length > 0 ? chunk : undefined;

@@ -120,6 +120,36 @@ test('drops the oldest variant when there are too many, and counts it', async (t
   assert.equal(await disk.counter('breakwater_disk_variant_cap_total'), 1);
 });
 
+test('parts lie below the key of their URL: found, replaced by what covers them, removed with it (RFC 9111 §3.3)', async (t) => {
+  const disk = await openDisk(t);
+  const { key } = response('page');
+  const part = (place: string, start: number, bodyBytes: number, variant = '') =>
+    disk.store(
+      response('page', {
+        key: `${key} ${place}`,
+        variant,
+        bodyBytes,
+        part: { start, end: start + bodyBytes - 1, totalBytes: 100 },
+      }),
+    );
+  const found = () => disk.tier.partsOf(key, 9).map(({ part: held }) => held?.start);
+  await part('parts', 10, 5);
+  await part('parts', 40, 5);
+  await part('slice=1', 50, 9);
+  const [first] = disk.tier.lookup(`${key} parts`);
+  assert.deepEqual([first?.variant, first?.part], ['', { start: 10, end: 14, totalBytes: 100 }]);
+  assert.deepEqual(found(), [10, 40, 50]);
+  await part('parts', 8, 20);
+  await part('parts', 0, 90, 'accept:x\n');
+  assert.deepEqual(found(), [40, 50, 8, 0], 'what it covers is gone, but for another variant');
+  assert.equal(disk.tier.partsOf(key, 2).length, 2);
+  await disk.store(response('page-2'));
+  disk.tier.remove([key]);
+  await disk.settle();
+  assert.deepEqual(found(), []);
+  assert.equal(disk.tier.lookup(response('page-2').key).length, 1, 'a longer path is another URL');
+});
+
 test('removes all variants of a key, and what is being written under it (RFC 9111 §4.4)', async (t) => {
   const disk = await openDisk(t);
   await disk.store(response('page', { varyFields: ['x'], variant: 'a' }));

@@ -254,6 +254,29 @@ describe('parts', () => {
       [[206, 3, '2-4/10']],
     );
   });
+
+  test('slices too, wherever they lie', async () => {
+    const engine = createTestEngine({ site: { cache: { slice: '64KiB' } } });
+    engine.upstream.script = (call) =>
+      void call.respond({
+        status: 206,
+        headers: [
+          'Cache-Control',
+          'max-age=60',
+          'ETag',
+          '"a"',
+          'Content-Range',
+          'bytes 0-65535/99999',
+        ],
+        body: 'x'.repeat(65_536),
+      });
+    await engine.ask('/', { headers: ['Range', 'bytes=2-4'] });
+    await settle();
+    assert.deepEqual(
+      ask(engine).held.map(({ facts }) => facts.part),
+      ['0-65535/99999'],
+    );
+  });
 });
 
 describe('nothing is touched', () => {
