@@ -98,8 +98,8 @@ export function createCoalescer(
       varyHints.set(text, head.entry.varyFields);
       varyHints.set(baseKey(text), head.entry.varyFields);
     }
-    // Of the URL nothing is known by an answer to one client's condition.
-    if (head.entry.status === 304) return;
+    // Of the URL nothing is known by an answer to one client's condition or range.
+    if (head.entry.status === 304 || head.entry.status === 416) return;
     if (head.notStored === null) {
       misses.delete(text);
       return;

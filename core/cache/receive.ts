@@ -78,9 +78,9 @@ export function received(
     cacheControl: effective.cacheControl,
     isKnownPart: part !== undefined,
   });
-  const notStored = judged.storable
-    ? refusedByUs(label, dropped, response.body.lengthBytes ?? 0, maxObjectBytes)
-    : judged.why;
+  const refused = judged.storable ? refusedAsPart(request, response) : judged.why;
+  const notStored =
+    refused ?? refusedByUs(label, dropped, response.body.lengthBytes ?? 0, maxObjectBytes);
   const validity = { label: label ?? epoch, staleSinceMs: report.staleSinceMs ?? null };
   return {
     kind: 'streaming',
@@ -172,6 +172,11 @@ export function reportOf(response: UpstreamResponse): FetchReport {
     requestTimeMs: response.requestTimeMs,
     responseTimeMs: response.responseTimeMs,
   };
+}
+
+/** RFC 9110 §15.5.17: about the range that was asked for, which no key names; whoever wants other bytes must not be given it. */
+function refusedAsPart({ part }: CacheRequest, { status }: UpstreamResponse): NotStored | null {
+  return part && status === 416 ? 'partial' : null;
 }
 
 function refusedByUs(

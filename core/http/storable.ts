@@ -19,7 +19,7 @@ export type NoStoreReason =
   | 'method'
   /** Not a final status, a 304, or one that needs explicit freshness and has none. */
   | 'status'
-  /** 206 that was not asked for, or does not say exactly which bytes it holds (RFC 9111 §3.3). */
+  /** 206 that was not asked for, or does not say exactly which bytes it holds (RFC 9111 §3.3); 416 to a range. */
   | 'partial'
   /** An error that a client can provoke, without explicit freshness. */
   | 'error-status'

@@ -245,6 +245,20 @@ describe('what an upstream says about a range', () => {
     assert.equal(asked().length, 2);
   });
 
+  it('a 416 is no answer to those who ask for other bytes, whatever its lifetime (RFC 9110 §15.5.17)', async (t) => {
+    const { engine, get, upstream, asked } = await start(t);
+    const honest = upstream.script;
+    upstream.script = (call) =>
+      call.field('range') === 'bytes=20-'
+        ? void call.respond({ status: 416, headers: fresh, body: '' })
+        : honest?.(call);
+    assert.equal((await get('bytes=20-')).status, 416);
+    assert.deepEqual(said(await get('bytes=2-3')), [206, 'MISS', '23', 'bytes 2-3/10']);
+    assert.deepEqual(said(await get()), [200, 'MISS', '0123456789', undefined]);
+    assert.deepEqual(asked(), ['bytes=20-', 'bytes=2-3', '']);
+    assert.equal(engine.coalescer.hitForMiss('http://www.demo.test/ parts'), undefined);
+  });
+
   it('a 206 whose length is not that of its Content-Range is refused', async (t) => {
     const { get, upstream } = await start(t);
     upstream.script = (call) =>
