@@ -14,6 +14,7 @@ import {
   type WantedRange,
   withPart,
 } from '../http/partial.ts';
+import { ifRangeAllows } from '../http/range.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import type { BodySink, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
@@ -40,6 +41,8 @@ export function findContinuation(store: Store, request: CacheRequest): Continuat
     entry.part !== undefined &&
     isStrong(entry.etag) &&
     missingBehind(entry.part, wanted) !== undefined &&
+    // What is joined has the stored tag. A client that wants its part under another one is sent the whole (RFC 9110 §13.1.5).
+    (part === undefined || ifRangeAllows(headers, entry.headers, request.startedAtMs)) &&
     // Loose parts are joined in memory-sized pieces only: the bytes of the stored one are written again.
     (part === undefined || entry.part.end - entry.part.start < store.memoryObjectBytes);
   const stored = selectVariant(store.live(partsKey(key.text)), headers, continues);

@@ -13,7 +13,6 @@ import type {
   UpstreamResult,
 } from '../upstream/upstream.ts';
 import { type Continuation, continued, findContinuation } from './continue-part.ts';
-import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
 import { effectOfHead } from './head-effect.ts';
 import { type Candidates, confirmedBy, noCandidates, nominate } from './nominate.ts';
@@ -63,7 +62,7 @@ export async function fetchForCache(
   const result = await ask(
     deps,
     request,
-    continuation?.fields ?? [...rangeFields(request, fitting), ...fields],
+    continuation?.fields ?? [...rangeFields(request), ...fields],
     epoch,
     signal,
   );
@@ -119,7 +118,7 @@ async function receivedBehind(
     return received(request, response, epoch, deps.maxObjectBytes);
   }
   response.body.abort();
-  const whole = await ask(deps, request, rangeFields(request, undefined), epoch, signal);
+  const whole = await ask(deps, request, rangeFields(request), epoch, signal);
   if (!whole.ok) return { kind: 'failed', failure: whole.failure };
   return received(request, whole.response, epoch, deps.maxObjectBytes);
 }
@@ -138,13 +137,13 @@ function ask(
   );
 }
 
-/** Of what a client wants in part, it alone may say under which condition; what is stored has met it already. */
-function rangeFields(
-  { part, headers }: CacheRequest,
-  stored: StoredResponse | undefined,
-): readonly string[] {
+/**
+ * Of what a client wants in part, it alone may say under which condition. What is stored has met it already, but what comes instead
+ * has not (RFC 9110 §13.1.5).
+ */
+function rangeFields({ part, headers }: CacheRequest): readonly string[] {
   if (!part) return [];
-  const condition = isLooseParts(part) && !stored ? combined(headers, 'if-range') : undefined;
+  const condition = isLooseParts(part) ? combined(headers, 'if-range') : undefined;
   const range = ['Range', rangeOf(part)];
   return condition === undefined ? range : [...range, 'If-Range', condition];
 }

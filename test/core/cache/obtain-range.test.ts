@@ -83,6 +83,16 @@ describe('a stored 206 (RFC 9111 §3.3)', () => {
     assert.deepEqual(asked(), ['bytes=4-8', 'bytes=4-8 "b"']);
   });
 
+  it('that has changed is no answer under If-Range: the client gets the whole (RFC 9110 §13.1.5)', async (t) => {
+    const { engine, origin, get, asked } = await start(t);
+    await get('bytes=4-8');
+    await engine.clock.advance(61_000);
+    Object.assign(origin, { body: 'abcdefghij', etag: '"b"' });
+    const changed = await get('bytes=4-8', ['If-Range', '"a"']);
+    assert.deepEqual(said(changed), [200, 'MISS', 'abcdefghij', undefined]);
+    assert.deepEqual(asked(), ['bytes=4-8', 'bytes=4-8 "a"']);
+  });
+
   it('is revalidated when it is stale, and is then fresh again', async (t) => {
     const { engine, get, upstream } = await start(t);
     await get('bytes=4-8');
@@ -152,6 +162,14 @@ describe('what is stored in part is completed (RFC 9111 §3.4)', () => {
     assert.deepEqual(said(await get('bytes=3-6')), [206, 'MISS', '3456', 'bytes 3-6/10']);
     assert.deepEqual(said(await get('bytes=1-6')), [206, 'HIT', '123456', 'bytes 1-6/10']);
     assert.deepEqual(asked(), ['bytes=1-4', 'bytes=5-6 "a"']);
+  });
+
+  it('is not completed for a client that has another version (RFC 9110 §13.1.5)', async (t) => {
+    const { get, asked } = await start(t);
+    await get('bytes=1-4');
+    const whole = await get('bytes=3-6', ['If-Range', '"b"']);
+    assert.deepEqual(said(whole), [200, 'MISS', '0123456789', undefined]);
+    assert.deepEqual(asked(), ['bytes=1-4', 'bytes=3-6 "b"']);
   });
 
   it('takes over the fields that came with the rest', async (t) => {
