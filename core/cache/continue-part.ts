@@ -7,8 +7,10 @@
  */
 import { updateStoredHeaders } from '../http/conditional.ts';
 import {
+  covers,
   isWhole,
   joinedPart,
+  lengthOf,
   missingBehind,
   rangeField,
   type WantedRange,
@@ -19,6 +21,7 @@ import { selectVariant } from '../http/select-variant.ts';
 import type { BodySink, ResponseBody, UpstreamResponse } from '../upstream/upstream.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { StoredResponse } from './entry.ts';
+import { exactBody, mayHaveLength } from './exact-body.ts';
 import type { CacheRequest } from './exchange.ts';
 import { isLooseParts, partsKey } from './part.ts';
 import type { Store } from './store.ts';
@@ -26,6 +29,8 @@ import type { Store } from './store.ts';
 /** A stored part, and what is to be asked for behind it. */
 export interface Continuation {
   before: StoredResponse;
+  /** What both together must have: fewer bytes are no answer to whoever has asked for the whole. */
+  wanted: WantedRange;
   /** Range and If-Range, flat. */
   fields: string[];
 }
@@ -54,21 +59,20 @@ export function findContinuation(store: Store, request: CacheRequest): Continuat
     start: missing.start,
     end: isToEnd ? Number.POSITIVE_INFINITY : missing.end,
   };
-  return { before: stored, fields: ['Range', rangeField(range), 'If-Range', stored.etag] };
+  return { before: stored, wanted, fields: ['Range', rangeField(range), 'If-Range', stored.etag] };
 }
 
 /** Stored part and answer as one response; undefined: the answer is no continuation of it, or its bytes are gone. */
 export function continued(
   store: Store,
-  { before }: Continuation,
+  { before, wanted }: Continuation,
   response: UpstreamResponse,
 ): UpstreamResponse | undefined {
   if (response.status !== 206) return undefined;
   const part = joinedPart(before.headers, response.headers);
-  if (!part || !before.part) return undefined;
+  if (!part || !before.part || !covers(part, wanted)) return undefined;
   const missingBytes = part.end - before.part.end;
-  const { lengthBytes } = response.body;
-  if (lengthBytes !== undefined && lengthBytes !== missingBytes) return undefined;
+  if (!mayHaveLength(response.body, missingBytes)) return undefined;
   const beginning = store.read(before, 0, before.bodyBytes);
   if (!beginning) return undefined;
   const whole = isWhole(part);
@@ -77,7 +81,7 @@ export function continued(
     status: whole ? 200 : 206,
     reason: whole ? 'OK' : 'Partial Content',
     headers: withPart(updateStoredHeaders(before.headers, response.headers, 'store'), part),
-    body: concatenated(beginning, response.body, part.end - part.start + 1),
+    body: concatenated(beginning, exactBody(response.body, missingBytes), lengthOf(part)),
   };
 }
 

@@ -9,16 +9,16 @@ import { updateStoredHeaders } from '../http/conditional.ts';
 import { formatHttpDate } from '../http/date.ts';
 import { type Freshness, type FreshnessDefaults, freshnessOf } from '../http/freshness.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
-import { type BytePart, isWhole, partOfHeaders, withPart } from '../http/partial.ts';
+import { type BytePart, isWhole, lengthOf, partOfHeaders, withPart } from '../http/partial.ts';
 import { storability } from '../http/storable.ts';
 import { surrogateTags } from '../http/tags.ts';
 import { effectiveCacheControl } from '../http/targeted.ts';
 import { variantKey, varyFields } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
 import type { CacheRules, Site } from '../topology/schema.ts';
-import { upstreamFailure } from '../upstream/failures.ts';
 import type { UpstreamResponse } from '../upstream/upstream.ts';
 import { initOf, StoredResponse, type StoredResponseInit } from './entry.ts';
+import { exactBody, mayHaveLength, wrongLength } from './exact-body.ts';
 import type { CacheRequest, FetchReport, NotStored, SourceResult } from './exchange.ts';
 import type { CacheKey } from './key.ts';
 import { baseKey } from './part.ts';
@@ -48,12 +48,12 @@ export function received(
 ): Exclude<SourceResult, { kind: 'ready' }> {
   const { site } = request.key;
   const held = answer.status === 206 && request.part ? partOfHeaders(answer.headers) : undefined;
-  if (held && !hasLengthOf(held, answer)) {
+  if (held && !mayHaveLength(answer.body, lengthOf(held))) {
     answer.body.abort();
     return { kind: 'failed', failure: wrongLength };
   }
-  const response = held && isWhole(held) ? asWhole(answer, held) : answer;
-  const part = response === answer ? held : undefined;
+  const response = held ? asPart(answer, held) : answer;
+  const part = response.status === 206 ? held : undefined;
   const effective = effectiveCacheControl(response.headers, request.key.targets);
   const freshness = freshnessOf(
     {
@@ -268,15 +268,11 @@ function storedInit(
   };
 }
 
-function hasLengthOf({ start, end }: BytePart, { body }: UpstreamResponse): boolean {
-  return body.lengthBytes === undefined || body.lengthBytes === end - start + 1;
-}
-
-const wrongLength = upstreamFailure('framing', 'Content-Range and Content-Length disagree');
-
-/** A part that is everything serves every later request as the 200 would have (RFC 9111 §3.3). */
-function asWhole(response: UpstreamResponse, part: BytePart): UpstreamResponse {
-  return { ...response, status: 200, reason: 'OK', headers: withPart(response.headers, part) };
+/** The part with a body that has its length. What is everything serves every later request as the 200 would have (RFC 9111 §3.3). */
+function asPart(response: UpstreamResponse, part: BytePart): UpstreamResponse {
+  const checked = { ...response, body: exactBody(response.body, lengthOf(part)) };
+  if (!isWhole(part)) return checked;
+  return { ...checked, status: 200, reason: 'OK', headers: withPart(response.headers, part) };
 }
 
 /** RFC 9111 §4.1: which requests the response is for. */

@@ -76,6 +76,11 @@ export function covers(part: BytePart, wanted: WantedRange): boolean {
   return range !== undefined && part.start <= range.start && range.end <= part.end;
 }
 
+/** How many bytes a range has. */
+export function lengthOf({ start, end }: ByteRange): number {
+  return end - start + 1;
+}
+
 /** Whether the part is the whole representation. */
 export function isWhole(part: BytePart): boolean {
   return part.start === 0 && part.end === part.totalBytes - 1;

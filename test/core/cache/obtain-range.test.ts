@@ -211,6 +211,34 @@ describe('what is stored in part is completed (RFC 9111 §3.4)', () => {
     assert.deepEqual(asked(), ['bytes=0-4', 'bytes=5- "a"', '']);
   });
 
+  it('asks again for everything when the upstream gives less than was missing', async (t) => {
+    const { get, upstream, asked } = await start(t);
+    const honest = upstream.script;
+    await get('bytes=0-4');
+    upstream.script = (call) => {
+      if (call.field('if-range') === undefined) return honest?.(call);
+      const headers = [...fresh, 'ETag', '"a"', 'Content-Range', 'bytes 5-6/10'];
+      return void call.respond({ status: 206, headers, body: '56' });
+    };
+    assert.deepEqual(said(await get()), [200, 'MISS', '0123456789', undefined]);
+    assert.deepEqual(asked(), ['bytes=0-4', 'bytes=5- "a"', '']);
+  });
+
+  it('is cut and not stored when what comes in chunks is not as long as it says', async (t) => {
+    for (const rest of ['567', '56789a']) {
+      const { get, upstream } = await start(t);
+      const honest = upstream.script;
+      await get('bytes=0-4');
+      upstream.script = (call) => {
+        const headers = [...fresh, 'ETag', '"a"', 'Content-Range', 'bytes 5-9/10'];
+        call.respond({ status: 206, headers, lengthBytes: undefined, body: rest });
+      };
+      assert.equal(await isCut(get()), true);
+      upstream.script = honest;
+      assert.deepEqual(said(await get()), [200, 'MISS', '0123456789', undefined]);
+    }
+  });
+
   it('also from disk', async (t) => {
     const disk = createFakeDisk();
     disk.isEager = true;
@@ -288,6 +316,19 @@ describe('what an upstream says about a range', () => {
     assert.equal((await get('bytes=4-8')).status, 502);
   });
 
+  it('a 206 in chunks is cut and not stored when its length is not that of its Content-Range', async (t) => {
+    for (const place of ['bytes 4-8/10', 'bytes 0-9/10']) {
+      for (const body of ['012', '0123456789ab']) {
+        const { engine, get, upstream } = await start(t);
+        const headers = [...fresh, 'Content-Range', place];
+        upstream.script = (call) =>
+          void call.respond({ status: 206, headers, lengthBytes: undefined, body });
+        assert.equal(await isCut(get('bytes=4-8')), true);
+        assert.equal(engine.store.memory.count, 0);
+      }
+    }
+  });
+
   it('a 206 of an unknown size, or one that nobody asked for, passes and is not stored', async (t) => {
     const { get, upstream, asked } = await start(t);
     const headers = [...fresh, 'Content-Range', 'bytes 4-8/*'];
@@ -306,6 +347,14 @@ describe('what an upstream says about a range', () => {
     assert.match(several.header('content-type') ?? '', /^multipart\/byteranges/);
   });
 });
+
+/** Whether the client sees that something is missing: a cut body, an ended connection, or an error of ours. */
+function isCut(answer: Promise<HttpAnswer>): Promise<boolean> {
+  return answer.then(
+    ({ isCut, status }) => isCut || status === 502,
+    () => true,
+  );
+}
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await turn();
