@@ -177,14 +177,16 @@ export function obtain(
 
 /** What is stored of what is asked for. Of parts, one that covers the range, on the client's condition (RFC 9110 §13.1.5). */
 function lookUp({ store }: ObtainDeps, { key, headers, part, startedAtMs }: CacheRequest): Lookup {
-  if (!part || !isLooseParts(part)) return store.find(key.text, headers);
+  if (!part) return store.find(key.text, headers);
+  const isLoose = isLooseParts(part);
   return store.find(
     key.text,
     headers,
     (entry) =>
       entry.part !== undefined &&
+      // Of slices too: the site may have had another size, and an upstream may have answered with other bytes.
       covers(entry.part, part.wanted) &&
-      ifRangeAllows(headers, entry.headers, startedAtMs),
+      (!isLoose || ifRangeAllows(headers, entry.headers, startedAtMs)),
   );
 }
 

@@ -7,13 +7,21 @@
  * try is not cut as well.
  */
 import { strongMatch } from '../http/conditional.ts';
-import { resolveRange, type WantedRange, withPart } from '../http/partial.ts';
+import { combined } from '../http/headers.ts';
+import {
+  type BytePart,
+  covers,
+  resolveRange,
+  type WantedRange,
+  withPart,
+} from '../http/partial.ts';
+import { ifRangeAllows } from '../http/range.ts';
 import type { BodyReader } from './body-reader.ts';
 import { initOf, StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { type Answer, type ObtainDeps, type ObtainOptions, obtain } from './obtain.ts';
 import { baseKey, forPart, partRequest, sliceRequest } from './part.ts';
-import type { Store } from './store.ts';
+import { type Delivered, readSlices, type Slice } from './read-slices.ts';
 
 /** A representation of which any bytes can be opened, whatever of it is stored. */
 export interface Assembled {
@@ -21,8 +29,6 @@ export interface Assembled {
   entry: StoredResponse;
   open(start: number, end: number): BodyReader;
 }
-
-type Delivered = Extract<Answer, { kind: 'stored' | 'streaming' }>;
 
 /** Answers ranges from slices. The first slice that is touched tells the size, and whether more can be joined to it. */
 export async function obtainSliced(
@@ -37,18 +43,45 @@ export async function obtainSliced(
   const n = firstSlice(ranges, sliceBytes);
   const answer = await fetchSlice(n);
   if (answer.kind !== 'stored' && answer.kind !== 'streaming') return answer;
-  const { entry } = answer;
-  // A whole, or an error: the answer as it is. What is said of the range is `deliver`'s business.
-  if (!entry.part) return answer;
-  const isAlone = touches(ranges, entry.part.totalBytes, sliceBytes).every((other) => other === n);
-  if (!isAlone && !entry.etag?.startsWith('"')) {
-    if (answer.kind === 'streaming') answer.leave();
-    return instead(deps, request, ranges, options);
+  const use = useOf(answer.entry, request, ranges, { n, sliceBytes });
+  if (use === 'as-it-is') return answer;
+  if (use === 'slice') {
+    return { ...answer, assembled: assemble(deps, answer, { n, sliceBytes }, fetchSlice) };
   }
-  return { ...answer, assembled: assemble(deps, answer, n, sliceBytes, fetchSlice) };
+  if (answer.kind === 'streaming') answer.leave();
+  return instead(deps, request, ranges, options);
 }
 
-/** Without a strong validator nothing can be joined: the range as the client asks for it. */
+/** Where a slice is. */
+interface Place {
+  n: number;
+  sliceBytes: number;
+}
+
+/** What the answer to the request for the first slice is good for. */
+function useOf(
+  entry: StoredResponse,
+  { headers, startedAtMs }: CacheRequest,
+  ranges: readonly WantedRange[],
+  { n, sliceBytes }: Place,
+): 'slice' | 'as-it-is' | 'none' {
+  const { part, status, etag } = entry;
+  if (!part) {
+    // Bytes that nobody knows the place of, or a 416 to a range that is perhaps not to be looked at (RFC 9110 §13.1.5).
+    const isOfRange =
+      status === 206 || (status === 416 && combined(headers, 'if-range') !== undefined);
+    // A whole, or an error: what is said of the range is `deliver`'s business.
+    return isOfRange ? 'none' : 'as-it-is';
+  }
+  // An upstream may answer with other bytes than it was asked for (RFC 9110 §15.3.7).
+  if (!covers(part, sliceRequest(n, sliceBytes).wanted)) return 'none';
+  if (etag?.startsWith('"')) return 'slice';
+  const touched = touches(ranges, part.totalBytes, sliceBytes);
+  const isAlone = touched.every((other) => other === n);
+  return isAlone && ifRangeAllows(headers, entry.headers, startedAtMs) ? 'slice' : 'none';
+}
+
+/** Nothing can be put together: the range as the client asks for it. */
 function instead(
   deps: ObtainDeps,
   request: CacheRequest,
@@ -59,9 +92,11 @@ function instead(
   return obtain(deps, plain, options);
 }
 
-function firstSlice([first]: readonly WantedRange[], sliceBytes: number): number {
+/** The foremost of all: it is there if any of them is. */
+function firstSlice(ranges: readonly WantedRange[], sliceBytes: number): number {
   // A suffix can be placed only once the size is known, which any slice tells.
-  return first?.kind === 'from' ? Math.floor(first.start / sliceBytes) : 0;
+  const starts = ranges.map((wanted) => (wanted.kind === 'from' ? wanted.start : 0));
+  return Math.floor(Math.min(...starts) / sliceBytes);
 }
 
 /** The first and last slice of each range. */
@@ -75,27 +110,29 @@ function touches(ranges: readonly WantedRange[], totalBytes: number, sliceBytes:
 function assemble(
   deps: ObtainDeps,
   first: Delivered,
-  firstIndex: number,
-  sliceBytes: number,
+  { n, sliceBytes }: Place,
   fetchSlice: (n: number) => Promise<Answer>,
 ): Assembled {
   const { entry } = first;
   const totalBytes = entry.part?.totalBytes ?? 0;
   const whole = { start: 0, end: totalBytes - 1, totalBytes };
-  const fetchNext = async (n: number): Promise<Slice | undefined> => {
-    const answer = await fetchSlice(n);
+  const fetchNext = async (next: number): Promise<Slice | undefined> => {
+    const answer = await fetchSlice(next);
     if (answer.kind !== 'stored' && answer.kind !== 'streaming') return undefined;
     const leave = () => {
       if (answer.kind === 'streaming') answer.leave();
     };
-    if (fits(answer.entry, entry, n * sliceBytes)) return { answer, leave };
+    const held = heldBy(answer, totalBytes);
+    const isSame = held !== undefined && isSameVersion(answer.entry, entry);
+    if (isSame && covers(held, sliceRequest(next, sliceBytes).wanted)) {
+      return { answer, held, leave };
+    }
     leave();
-    deps.onSliceMismatch(baseKey(entry.key));
+    if (!isSame && isAnotherVersion(answer.entry)) deps.onSliceMismatch(baseKey(entry.key));
     return undefined;
   };
   // The first one is left by whoever sends the answer.
-  const open = (n: number) =>
-    n === firstIndex ? { answer: first, leave: () => undefined } : fetchNext(n);
+  const firstOne = { n, slice: { answer: first, held: entry.part ?? whole, leave: () => {} } };
   return {
     entry: new StoredResponse(
       {
@@ -109,118 +146,27 @@ function assemble(
       null,
       null,
     ),
-    open: (start, end) => readSlices(deps, { open, sliceBytes, start, end }),
+    open: (start, end) =>
+      readSlices(deps.store, { first: firstOne, fetch: fetchNext, sliceBytes, start, end }),
   };
 }
 
-/** Whether a slice begins where it should and is of the same representation as the first one. */
-function fits(entry: StoredResponse, first: StoredResponse, start: number): boolean {
-  const { part, etag } = entry;
-  if (part?.start !== start || part.totalBytes !== first.part?.totalBytes) return false;
+/** The bytes that an answer to the request for a slice has; undefined: it is nothing of a representation of this size. */
+function heldBy(answer: Delivered, totalBytes: number): BytePart | undefined {
+  const { part, status, bodyBytes } = answer.entry;
+  if (part) return part.totalBytes === totalBytes ? part : undefined;
+  // Somebody else may have fetched the whole meanwhile.
+  const isKnown = answer.kind === 'stored' || answer.flight.isComplete();
+  const lengthBytes = isKnown ? bodyBytes : answer.head.lengthBytes;
+  if (status !== 200 || lengthBytes !== totalBytes) return undefined;
+  return { start: 0, end: totalBytes - 1, totalBytes };
+}
+
+function isSameVersion({ etag }: StoredResponse, first: StoredResponse): boolean {
   return etag !== undefined && first.etag !== undefined && strongMatch(etag, first.etag);
 }
 
-interface Slice {
-  answer: Delivered;
-  leave: () => void;
-}
-
-interface SlicedRead {
-  open(n: number): Slice | Promise<Slice | undefined>;
-  sliceBytes: number;
-  start: number;
-  end: number;
-}
-
-/** Reads `[start, end)` over slices; the next one is asked for when the one before has been taken. */
-function readSlices({ store }: ObtainDeps, plan: SlicedRead): BodyReader {
-  const { sliceBytes, end } = plan;
-  let offset = plan.start;
-  let state: BodyReader['state'] = offset < end ? 'open' : 'ended';
-  let current: { reader: BodyReader; leave: () => void } | undefined;
-  let isOpening = false;
-
-  const drop = () => {
-    current?.reader.close();
-    current?.leave();
-    current = undefined;
-  };
-  const wake = () => {
-    const call = reader.onReadable;
-    reader.onReadable = null;
-    call?.();
-  };
-  const fail = () => {
-    drop();
-    if (state === 'open') state = 'failed';
-  };
-  const enter = (n: number, slice: Slice | undefined) => {
-    if (state !== 'open') return slice?.leave();
-    const from = offset - n * sliceBytes;
-    const opened = slice && readPart(store, slice.answer, from, end - n * sliceBytes);
-    if (slice && opened) current = { reader: opened, leave: slice.leave };
-    else {
-      slice?.leave();
-      fail();
-    }
-  };
-  const openNext = () => {
-    const n = Math.floor(offset / sliceBytes);
-    const slice = plan.open(n);
-    if (!(slice instanceof Promise)) return enter(n, slice);
-    isOpening = true;
-    void slice.then((opened) => {
-      isOpening = false;
-      enter(n, opened);
-      wake();
-    });
-  };
-  const reader: BodyReader = {
-    take() {
-      while (state === 'open' && !isOpening) {
-        const piece = current?.reader.take();
-        if (piece) {
-          offset += piece.length;
-          if (offset >= end) {
-            drop();
-            state = 'ended';
-          }
-          return piece;
-        }
-        if (current?.reader.state === 'open') {
-          current.reader.onReadable = wake;
-          return undefined;
-        }
-        if (current?.reader.state === 'failed') fail();
-        else {
-          drop();
-          openNext();
-        }
-      }
-      return undefined;
-    },
-    get state() {
-      return state;
-    },
-    onReadable: null,
-    close() {
-      if (state === 'open') state = 'ended';
-      drop();
-    },
-  };
-  return reader;
-}
-
-/** Bytes of one slice, and no more than it has. */
-function readPart(
-  store: Store,
-  answer: Delivered,
-  from: number,
-  to: number,
-): BodyReader | undefined {
-  const { part } = answer.entry;
-  const until = part ? Math.min(to, part.end - part.start + 1) : to;
-  return answer.kind === 'stored'
-    ? store.read(answer.entry, from, until)
-    : answer.flight.read(from, until);
+/** Whether the answer says that the representation has changed or is gone; a failure says nothing of it. */
+function isAnotherVersion({ status }: StoredResponse): boolean {
+  return status < 400 || status === 404 || status === 410 || status === 416;
 }

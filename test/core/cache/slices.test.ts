@@ -134,4 +134,95 @@ describe('a range of a sliced site', () => {
     isPart(await get('bytes=2-3'), 2, 3, '0123456789');
     assert.equal((await get('bytes=5-6')).header('x-cache'), 'HIT');
   });
+
+  it('of another size than is stored, after the site has been given one, is fetched', async (t) => {
+    const { engine, get, asked } = await start(t);
+    await get('bytes=0-');
+    engine.site.cache.sliceBytes = 2 * slice;
+    isPart(await get(`bytes=${2 * slice + 8}-${2 * slice + 23}`), 2 * slice + 8, 2 * slice + 23);
+    isPart(await get('bytes=8-23'), 8, 23);
+    assert.deepEqual(asked().slice(4), [
+      `bytes=${2 * slice}-${4 * slice - 1}`,
+      `bytes=0-${2 * slice - 1}`,
+    ]);
+  });
+
+  it('is taken from where its bytes are, or not at all (RFC 9110 §15.3.7)', async (t) => {
+    const places: [start: number, end: number][] = [
+      [16, 2 * slice],
+      [0, 999],
+    ];
+    for (const [from, to] of places) {
+      const { engine, get, asked } = await start(t);
+      const honest = engine.upstream.script;
+      engine.upstream.script = (call) => {
+        if (call.field('range') !== nth(0)) return honest?.(call);
+        const place = ['Content-Range', `bytes ${from}-${to}/${content().length}`];
+        const headers = [...fresh, 'ETag', '"a"', ...place];
+        return void call.respond({ status: 206, headers, body: content().slice(from, to + 1) });
+      };
+      isPart(await get('bytes=992-1007'), 992, 1007);
+      assert.deepEqual(asked(), [nth(0), 'bytes=992-1007']);
+    }
+  });
+
+  it('whose place is not told is fetched as the client asks for it', async (t) => {
+    const { engine, get, asked } = await start(t);
+    const honest = engine.upstream.script;
+    engine.upstream.script = (call) => {
+      if (call.field('range') !== nth(0)) return honest?.(call);
+      const headers = [...fresh, 'Content-Range', `bytes 0-${slice - 1}/*`];
+      return void call.respond({ status: 206, headers, body: content().slice(0, slice) });
+    };
+    isPart(await get('bytes=10-20'), 10, 20);
+    assert.deepEqual(asked(), [nth(0), 'bytes=10-20']);
+  });
+
+  it('beside one that cannot be satisfied is answered (RFC 9110 §14.1.2)', async (t) => {
+    const { get, asked } = await start(t);
+    isPart(await get(`bytes=${20 * slice}-,8-15`), 8, 15);
+    assert.deepEqual(asked(), [nth(0)]);
+  });
+
+  it('under an If-Range that fails is the whole, also past the end and without a strong validator', async (t) => {
+    for (const [etag, range] of [
+      ['"a"', `bytes=${20 * slice}-`],
+      ['W/"a"', 'bytes=0-9'],
+    ] as const) {
+      const { get } = await start(t, { etag });
+      const whole = await get(range, ['If-Range', '"b"']);
+      assert.equal(whole.status, 200);
+      assert.equal(whole.body.toString() === content(), true);
+    }
+  });
+
+  it('may be read twice for one request, in whatever order, without a disk', async (t) => {
+    const { engine, get } = await start(t);
+    engine.obtain.flights.limits.windowBytes = 1024;
+    engine.site.cache.sliceBytes = 3 * slice;
+    const several = await get(`bytes=${2 * slice}-${2 * slice + 7},0-7`);
+    assert.equal(several.isCut, false);
+    assert.match(several.body.toString(), /\.\.016384.*\.\.\.\.\.\.00/s);
+  });
+
+  it('goes on from the whole where that has come meanwhile', async (t) => {
+    const { engine, get } = await start(t);
+    const honest = engine.upstream.script;
+    engine.upstream.script = (call) => {
+      if (call.field('range') !== nth(1)) return honest?.(call);
+      return void call.respond({ headers: [...fresh, 'ETag', '"a"'], body: content() });
+    };
+    isPart(await get(`bytes=8-${3 * slice}`), 8, 3 * slice);
+    assert.deepEqual(engine.invalidated, []);
+  });
+
+  it('is cut by an origin that fails, and the other slices stay', async (t) => {
+    const { engine, get } = await start(t);
+    const honest = engine.upstream.script;
+    engine.upstream.script = (call) =>
+      call.field('range') === nth(1) ? void call.respond({ status: 503 }).end() : honest?.(call);
+    assert.equal((await get('bytes=0-')).isCut, true);
+    assert.deepEqual(engine.invalidated, []);
+    assert.equal((await get('bytes=0-9')).header('x-cache'), 'HIT');
+  });
 });
