@@ -21,7 +21,7 @@ export type DropReason =
   | 'tcp-message-too-long'
   | 'tcp-message-too-short';
 
-export interface DnsMetrics {
+export interface DnsMetrics extends AbuseMetrics {
   query(labels: { zone: string; type: string; rcode: string; transport: Transport }): void;
   answer(pop: string, reason: string): void;
   place(source: string): void;
@@ -99,5 +99,29 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     viewIgnored: (reason) => viewIgnored({ reason }),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),
+    ...createAbuseMetrics(metrics),
+  };
+}
+
+/** What is counted of those who ask too much. */
+export interface AbuseMetrics {
+  rateLimited(responseClass: string, outcome: 'drop' | 'slip'): void;
+  rateLimitEviction(): void;
+}
+
+function createAbuseMetrics(metrics: Metrics): AbuseMetrics {
+  const rateLimited = metrics.counter(
+    'breakwater_dns_rate_limited_total',
+    'Answers over UDP beyond the rate limit, by class of the answer and outcome.',
+    ['class', 'outcome'],
+  );
+  const rateLimitEviction = metrics.counter(
+    'breakwater_dns_rate_limit_evictions_total',
+    'Networks below their limit that the full table of the rate limiter forgot.',
+  );
+  return {
+    rateLimited: (responseClass, outcome) =>
+      rateLimited({ class: responseClass, outcome: outcome === 'drop' ? 'dropped' : 'slipped' }),
+    rateLimitEviction: () => rateLimitEviction(),
   };
 }

@@ -22,6 +22,7 @@ import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
 import { createLocate } from './locate/locate.ts';
 import { createPopView, type PopView } from './pop-view.ts';
 import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe.ts';
+import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
 import { buildZones } from './zone-build.ts';
@@ -36,7 +37,7 @@ interface Current extends Pick<AnswerContext, 'zones' | 'locate'> {
 
 /** Starts the DNS server of `context.node`; resolves when its listeners are bound. */
 export async function startDns(context: NodeContext): Promise<Service> {
-  const { topology, node, clock, log, instance } = context;
+  const { topology, node, clock, random, log, instance } = context;
   const metrics = createDnsMetrics(context.metrics);
   // All that can fail because of the configuration fails before a port is bound.
   const config = dnsNodeOf(topology, node.id);
@@ -51,7 +52,11 @@ export async function startDns(context: NodeContext): Promise<Service> {
   let isDraining = false;
   const notReady = () =>
     isDraining ? 'draining' : isReady ? undefined : 'the PoPs have not been probed yet';
-  const respond = createRespond({ clock, log, metrics }, () => ({
+  const limiter = createRateLimiter(
+    { clock, random, onEvict: metrics.rateLimitEviction },
+    { rules: () => dnsNodeOf(current.topology, node.id).rateLimit, exempt: topology.limits.exempt },
+  );
+  const respond = createRespond({ clock, log, metrics, limiter }, () => ({
     zones: current.zones,
     locate: current.locate,
     pops: view.standings(),

@@ -36,6 +36,7 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'name',
   'probe',
   'shieldRings',
+  'rateLimit',
 ]);
 
 /** Keys that carry their unit here, by their names in the file. */

@@ -251,6 +251,15 @@ const dnsNode = z
     probe: z
       .strictObject({ interval: interval.default(2000), timeout: interval.default(1000) })
       .prefault({}),
+    /** Bounds what is sent over UDP to networks that may not have asked (the sender of a datagram can be forged). */
+    rateLimit: z
+      .strictObject({
+        /** Answers to one network (/24, /56) a second, for each of three classes: records, nothing there, errors. 0: no limit. */
+        responsesPerSecond: z.number().int().min(0).max(1_000_000).default(100),
+        /** Every how manieth answer beyond the limit is sent truncated, so that real clients come over TCP; 0: none. */
+        slip: z.number().int().min(0).max(10).default(2),
+      })
+      .prefault({}),
   })
   .superRefine((value, context) => {
     if ((value.zone === undefined) === (value.zones === undefined)) {
