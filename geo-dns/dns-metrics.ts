@@ -103,10 +103,11 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
   };
 }
 
-/** What is counted of those who ask too much. */
+/** What is counted of those who ask too much, and of those who show that they are no forgers. */
 export interface AbuseMetrics {
   rateLimited(responseClass: string, outcome: 'drop' | 'slip'): void;
   rateLimitEviction(): void;
+  cookie(state: string): void;
 }
 
 function createAbuseMetrics(metrics: Metrics): AbuseMetrics {
@@ -119,9 +120,15 @@ function createAbuseMetrics(metrics: Metrics): AbuseMetrics {
     'breakwater_dns_rate_limit_evictions_total',
     'Networks below their limit that the full table of the rate limiter forgot.',
   );
+  const cookie = metrics.counter(
+    'breakwater_dns_cookies_total',
+    'Queries with a cookie, by what it was: new (no server cookie yet), valid or invalid.',
+    ['state'],
+  );
   return {
     rateLimited: (responseClass, outcome) =>
       rateLimited({ class: responseClass, outcome: outcome === 'drop' ? 'dropped' : 'slipped' }),
     rateLimitEviction: () => rateLimitEviction(),
+    cookie: (state) => cookie({ state }),
   };
 }

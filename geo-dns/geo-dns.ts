@@ -11,12 +11,14 @@ import { formatHostPort, type HostPort, parseHostPort } from '../core/runtime/ad
 import { listenAdmin } from '../core/runtime/admin.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Changes, changesBetween } from '../core/topology/changes.ts';
+import { deriveKey } from '../core/topology/load.ts';
 import { findNode, reachOf, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { DnsNode } from '../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { createAdmin } from './admin.ts';
 import type { AnswerContext } from './answer.ts';
+import { createCookies } from './cookies.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
 import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
 import { createLocate } from './locate/locate.ts';
@@ -56,7 +58,12 @@ export async function startDns(context: NodeContext): Promise<Service> {
     { clock, random, onEvict: metrics.rateLimitEviction },
     { rules: () => dnsNodeOf(current.topology, node.id).rateLimit, exempt: topology.limits.exempt },
   );
-  const respond = createRespond({ clock, log, metrics, limiter }, () => ({
+  const cookies = createCookies({
+    clock,
+    keyOfDay: (day) =>
+      Buffer.from(deriveKey(topology.secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
+  });
+  const respond = createRespond({ clock, log, metrics, limiter, cookies }, () => ({
     zones: current.zones,
     locate: current.locate,
     pops: view.standings(),

@@ -4,11 +4,14 @@
  *
  * Invariant: never throws. A fault of ours is SERVFAIL, counted, and logged at most once a second.
  */
-import type { Clock } from '../core/runtime/deps.ts';
+import { assertNever, type Clock } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { type AnswerContext, type Answered, answer, responseTo, udpLimitBytes } from './answer.ts';
+import type { Cookies, JudgedCookie } from './cookies.ts';
 import type { DnsMetrics, Transport } from './dns-metrics.ts';
 import { type RateLimiter, responseClassOf, type Verdict } from './rate-limit.ts';
+import type { Cookie } from './wire/cookie-option.ts';
+import type { EdnsOption } from './wire/edns.ts';
 import {
   encodeMessage,
   encodeWithin,
@@ -17,7 +20,7 @@ import {
   rcodeName,
   rcodes,
 } from './wire/message.ts';
-import { decodeQuery, type Query, type Rejected } from './wire/query.ts';
+import { decodeQuery, type Incoming, type Query, type Rejected } from './wire/query.ts';
 import { typeLabel } from './wire/record.ts';
 
 /** Without EDNS an answer over UDP has at most this (RFC 1035 §4.2.1). */
@@ -31,6 +34,8 @@ export interface RespondDeps {
   metrics: DnsMetrics;
   /** Without one, there is no limit. */
   limiter?: RateLimiter;
+  /** Without it, cookies are ignored, as by a server that knows none. */
+  cookies?: Cookies;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -40,61 +45,131 @@ export type Respond = (
   transport: Transport,
 ) => Buffer | undefined;
 
+/** Where a message goes. */
+interface Recipient {
+  resolver: readonly number[];
+  transport: Transport;
+}
+
 /** `context` is asked for each query: it gives the zones and PoPs of that moment. */
 export function createRespond(deps: RespondDeps, context: () => AnswerContext): Respond {
-  const { metrics } = deps;
   const safely = createSafeAnswer(deps, context);
   return (bytes, resolver, transport) => {
     const incoming = decodeQuery(bytes);
+    const recipient = { resolver, transport };
     switch (incoming.kind) {
       case 'silence':
-        metrics.drop(incoming.why);
+        deps.metrics.drop(incoming.why);
         return undefined;
       case 'reject':
-        return reject(deps, incoming.rejected, resolver, transport);
-      case 'query': {
-        const { query } = incoming;
-        const answered = safely(query, resolver);
-        const { message } = answered;
-        const verdict = limit(deps, message, resolver, transport);
-        if (verdict === 'drop') return undefined;
-        count(metrics, query, answered, transport, verdict === 'answer');
-        if (verdict === 'slip') return encodeSlipped(message);
-        const encoded = encodeWithin(message, limitOf(query, transport));
-        if (encoded.truncated) metrics.truncated();
-        return encoded.bytes;
-      }
+        return reject(deps, incoming.rejected, recipient);
+      case 'cookie':
+        return giveCookie(deps, incoming, recipient);
+      case 'query':
+        return respondTo(deps, incoming.query, safely(incoming.query, resolver), recipient);
+      default:
+        return assertNever(incoming);
     }
   };
 }
 
-/** Answers with a code alone. */
-function reject(
+function respondTo(
   deps: RespondDeps,
-  rejected: Rejected,
-  resolver: readonly number[],
-  transport: Transport,
+  query: Query,
+  answered: Answered,
+  recipient: Recipient,
 ): Buffer | undefined {
+  const { metrics } = deps;
+  const { transport } = recipient;
+  const cookie = judge(deps, query.edns?.cookie, recipient);
+  const message = withOptions(answered.message, cookie ? [cookie.option] : []);
+  const verdict = limit(deps, message, recipient, cookie);
+  if (verdict === 'drop') return undefined;
+  if (verdict === 'slip') {
+    const slipped = slippedOf(message, cookie);
+    count(metrics, query, { ...answered, message: slipped }, transport, false);
+    return encodeMessage(slipped);
+  }
+  count(metrics, query, answered, transport, true);
+  const encoded = encodeWithin(message, limitOf(query, transport));
+  if (encoded.truncated) metrics.truncated();
+  return encoded.bytes;
+}
+
+/** Answers with a code alone. */
+function reject(deps: RespondDeps, rejected: Rejected, recipient: Recipient): Buffer | undefined {
   const message = responseTo(rejected);
   // Whoever sends what is no query has no use for TCP, so there is nothing to slip.
-  if (limit(deps, message, resolver, transport) !== 'answer') return undefined;
-  const type = typeLabel(rejected.question?.type ?? 0);
-  deps.metrics.query({ zone: 'none', type, rcode: rcodeName(rejected.rcode), transport });
+  if (limit(deps, message, recipient) !== 'answer') return undefined;
+  return encodeCode(deps, rejected, message, recipient);
+}
+
+/** Answers a query for a cookie: NOERROR, or BADCOOKIE when it brought one that is not good (RFC 7873 §5.4). */
+function giveCookie(
+  deps: RespondDeps,
+  { rejected, cookie }: Extract<Incoming, { kind: 'cookie' }>,
+  recipient: Recipient,
+): Buffer | undefined {
+  const judged = judge(deps, cookie, recipient);
+  if (!judged) return reject(deps, { ...rejected, rcode: rcodes.FORMERR }, recipient);
+  const rcode = judged.state === 'invalid' ? rcodes.BADCOOKIE : rcodes.NOERROR;
+  const message = withOptions(responseTo({ ...rejected, rcode }), [judged.option]);
+  // Beyond the limit every `slip`th is answered: "at least occasionally" (§5.2.3).
+  if (limit(deps, message, recipient, judged) === 'drop') return undefined;
+  return encodeCode(deps, rejected, message, recipient);
+}
+
+function encodeCode(
+  { metrics }: RespondDeps,
+  { question }: Rejected,
+  message: Message,
+  { transport }: Recipient,
+): Buffer {
+  const rcode = rcodeName(message.header.rcode);
+  metrics.query({ zone: 'none', type: typeLabel(question?.type ?? 0), rcode, transport });
   return encodeWithin(message, plainUdpLimitBytes).bytes;
 }
 
-/** What becomes of `message`. Over TCP the client is who it says, and the answer goes nowhere else. */
+function judge(
+  { cookies, metrics }: RespondDeps,
+  cookie: Cookie | undefined,
+  { resolver }: Recipient,
+): JudgedCookie | undefined {
+  const judged = cookie && cookies?.judge(cookie, resolver);
+  if (judged) metrics.cookie(judged.state);
+  return judged;
+}
+
+/** What becomes of a message. Over TCP, and with our cookie, the client is who it says. */
 function limit(
   { limiter, metrics }: RespondDeps,
   message: Message,
-  resolver: readonly number[],
-  transport: Transport,
+  { resolver, transport }: Recipient,
+  cookie?: JudgedCookie,
 ): Verdict {
-  if (!limiter || transport === 'tcp') return 'answer';
+  if (!limiter || transport === 'tcp' || cookie?.state === 'valid') return 'answer';
   const responseClass = responseClassOf(message);
   const verdict = limiter.decide(resolver, responseClass);
   if (verdict !== 'answer') metrics.rateLimited(responseClass, verdict);
   return verdict;
+}
+
+/** `message` with options for a client that sent OPT; nobody else may be sent any (RFC 6891 §7). */
+function withOptions(message: Message, more: readonly EdnsOption[]): Message {
+  const { edns } = message;
+  if (!edns || more.length === 0) return message;
+  return { ...message, edns: { ...edns, options: [...edns.options, ...more] } };
+}
+
+/**
+ * No record, and the mark that sends a client to TCP: about as long as the query. A client that knows cookies gets
+ * one, and need not leave UDP (BADCOOKIE, RFC 7873 §5.2.3).
+ */
+function slippedOf(message: Message, cookie: JudgedCookie | undefined): Message {
+  const header = cookie
+    ? { ...message.header, authoritative: false, rcode: rcodes.BADCOOKIE }
+    : { ...message.header, truncated: true };
+  return { ...message, header, answers: [], authorities: [], additionals: [] };
 }
 
 function count(
@@ -110,12 +185,6 @@ function count(
   const { located, selection } = handedOut;
   metrics.place(located.source);
   metrics.answer(selection.candidates[0]?.pop.id ?? 'none', selection.reason);
-}
-
-/** No record, and the mark that sends a client to TCP: about as long as the query. */
-function encodeSlipped(message: Message): Buffer {
-  const header = { ...message.header, truncated: true };
-  return encodeMessage({ ...message, header, answers: [], authorities: [], additionals: [] });
 }
 
 function createSafeAnswer({ clock, log, metrics }: RespondDeps, context: () => AnswerContext) {

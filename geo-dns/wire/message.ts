@@ -33,6 +33,8 @@ export const rcodes = {
   NOTIMP: 4,
   REFUSED: 5,
   BADVERS: 16,
+  /** RFC 7873 §8. */
+  BADCOOKIE: 23,
 } as const;
 
 const rcodeNames = new Map<number, string>(

@@ -5,6 +5,7 @@
  * Invariant: a response (QR = 1) is never answered, so that two servers can not be made to talk to each other for ever.
  */
 import { WireError, type WireReader } from './buffer.ts';
+import { type Cookie, cookieIn } from './cookie-option.ts';
 import type { ClientSubnet, EdnsHead } from './edns.ts';
 import {
   type Header,
@@ -23,6 +24,7 @@ const headerBytes = 12;
 
 export interface QueryEdns extends EdnsHead {
   clientSubnet?: ClientSubnet;
+  cookie?: Cookie;
 }
 
 export interface Query {
@@ -46,6 +48,8 @@ export interface Rejected {
 export type Incoming =
   | { kind: 'query'; query: Query }
   | { kind: 'reject'; rejected: Rejected; why: string }
+  /** Asks for a server cookie and nothing else. */
+  | { kind: 'cookie'; rejected: Rejected; cookie: Cookie }
   | { kind: 'silence'; why: 'short' | 'response' };
 
 /** Classifies the bytes of one datagram or one framed TCP message. */
@@ -78,11 +82,12 @@ function readQuery(
   counts: SectionCounts,
   rejected: Rejected,
 ): Incoming {
-  // RFC 9619 §4: exactly one question.
-  if (counts.questions !== 1) throw new WireError(`${counts.questions} questions`);
   if (counts.answers + counts.authorities + counts.additionals > maxRecords) {
     throw new WireError('too many records for a query');
   }
+  if (counts.questions === 0) return readCookieQuery(reader, counts, rejected);
+  // RFC 9619 §4: exactly one question.
+  if (counts.questions !== 1) throw new WireError(`${counts.questions} questions`);
   const question = readQuestion(reader);
   rejected.question = question;
   const { opt } = readSections(reader, counts);
@@ -93,10 +98,24 @@ function readQuery(
     // RFC 6891 §6.1.3: an unknown version is answered with the highest known one; its options mean nothing to us.
     return { kind: 'reject', rejected: { ...rejected, rcode: rcodes.BADVERS }, why: 'version' };
   }
-  const { clientSubnet } = opt.readOptions();
+  const { clientSubnet, options } = opt.readOptions();
   if (clientSubnet && clientSubnet.scopePrefixLength !== 0) {
     throw new WireError('a scope in a query'); // RFC 7871 §6: "MUST be set to 0"
   }
-  query.edns = clientSubnet ? { ...opt.head, clientSubnet } : opt.head;
+  const cookie = cookieIn(options);
+  query.edns = {
+    ...opt.head,
+    ...(clientSubnet ? { clientSubnet } : {}),
+    ...(cookie ? { cookie } : {}),
+  };
   return { kind: 'query', query };
+}
+
+/** Without a question, but with a cookie: "querying for a server cookie" (RFC 7873 §5.4). Throws WireError. */
+function readCookieQuery(reader: WireReader, counts: SectionCounts, rejected: Rejected): Incoming {
+  const { opt } = readSections(reader, counts);
+  const cookie = opt?.version === 0 ? cookieIn(opt.readOptions().options) : undefined;
+  if (!opt || !cookie) throw new WireError('no question');
+  const edns = opt.head;
+  return { kind: 'cookie', rejected: { ...rejected, edns, rcode: rcodes.NOERROR }, cookie };
 }

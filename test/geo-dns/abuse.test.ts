@@ -5,15 +5,16 @@ import { type TestContext, test } from 'node:test';
 import { parseHostPort } from '../../core/runtime/addresses.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { createMetrics } from '../../core/runtime/metrics.ts';
+import { createCookies } from '../../geo-dns/cookies.ts';
 import { createDnsMetrics } from '../../geo-dns/dns-metrics.ts';
 import { createLocate } from '../../geo-dns/locate/locate.ts';
 import { createRateLimiter } from '../../geo-dns/rate-limit.ts';
 import { createRespond } from '../../geo-dns/respond.ts';
 import { startServer } from '../../geo-dns/server.ts';
-import { decodeMessage, type Message } from '../../geo-dns/wire/message.ts';
+import { decodeMessage, type Message, rcodes } from '../../geo-dns/wire/message.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
-import { connectTcp } from '../support/dns-client.ts';
-import { buildQuery } from '../support/dns-messages.ts';
+import { askUdp, connectTcp } from '../support/dns-client.ts';
+import { buildPlainQuery, buildQuery, withOption } from '../support/dns-messages.ts';
 import { dnsNetwork, standings } from '../support/dns-network.ts';
 import { createFakeClock, createSeededRandom } from '../support/fake-clock.ts';
 
@@ -31,9 +32,13 @@ async function setUp(t: TestContext, { exempt = [] }: Setting = {}) {
     { clock, random: createSeededRandom(7), onEvict: metrics.rateLimitEviction },
     { rules: () => ({ responsesPerSecond: 10, slip: 2 }), exempt },
   );
+  const cookies = createCookies({ clock, keyOfDay: () => Buffer.alloc(16, 3) });
   const zones = buildZones(topology, topology.dns[0] ?? assert.fail());
   const context = { zones, pops: standings(topology.pops), locate: createLocate({ places: [] }) };
-  const respond = createRespond({ clock, log: silentLog, metrics, limiter }, () => context);
+  const respond = createRespond(
+    { clock, log: silentLog, metrics, limiter, cookies },
+    () => context,
+  );
   const server = await startServer(
     { clock, log: silentLog, metrics },
     { listen: { host: '127.0.0.1', port: 0 }, respond },
@@ -92,4 +97,79 @@ test('a flood outside the zones or of garbage leaves what is asked in them untou
 test('exempt clients are answered however much they ask', async (t) => {
   const { port } = await setUp(t, { exempt: ['127.0.0.0/8'] });
   assert.equal((await flood(port, many(60))).length, 60);
+});
+
+const clientCookie = Buffer.from('2464c4abcf10c957', 'hex');
+const cookieCode = 10;
+const cookieOf = ({ edns }: Message) =>
+  Buffer.from(edns?.options.find(({ code }) => code === cookieCode)?.bytes ?? []);
+const withCookie = (id: number, cookie: Buffer) =>
+  withOption(buildQuery({ id }), cookieCode, cookie);
+
+test('who has learnt a cookie is not limited, and who sends a wrong one is (RFC 7873 §5.2)', async (t) => {
+  const { port, registry } = await setUp(t);
+  const learnt = cookieOf(await askUdp(port, withCookie(1, clientCookie)));
+  assert.equal(learnt.length, 24);
+  assert.deepEqual(learnt.subarray(0, 8), clientCookie);
+  const ids = Array.from({ length: 60 }, (_, id) => id);
+  const answers = await flood(
+    port,
+    ids.map((id) => withCookie(id, learnt)),
+  );
+  assert.equal(answers.filter(({ answers: records }) => records.length === 1).length, 60);
+  const wrong = Buffer.concat([learnt.subarray(0, 23), Buffer.from([learnt.readUInt8(23) ^ 1])]);
+  const limited = await flood(
+    port,
+    ids.map((id) => withCookie(id, wrong)),
+  );
+  assert.equal(limited.filter(({ answers: records }) => records.length === 1).length, 9);
+  assert.match(await registry.text(), /cookies_total\{state="invalid"\} 60/);
+});
+
+test('beyond the limit a client that knows cookies gets BADCOOKIE and a cookie in place of TC (RFC 7873 §5.2.3)', async (t) => {
+  const { port } = await setUp(t);
+  await flood(port, many(11));
+  const refused = await askUdp(port, withCookie(5, clientCookie));
+  assert.deepEqual(
+    [refused.header.rcode, refused.header.truncated, refused.answers.length],
+    [rcodes.BADCOOKIE, false, 0],
+  );
+  const again = await askUdp(port, withCookie(6, cookieOf(refused)));
+  assert.deepEqual([again.header.rcode, again.answers.length], [rcodes.NOERROR, 1]);
+});
+
+test('over TCP an invalid cookie is answered like none, with a good one (RFC 7873 §5.2.3)', async (t) => {
+  const { port } = await setUp(t);
+  const client = await connectTcp(port);
+  client.send(withCookie(1, Buffer.concat([clientCookie, Buffer.alloc(16, 1)])));
+  const answer = await client.next();
+  assert.deepEqual([answer.header.rcode, answer.answers.length], [rcodes.NOERROR, 1]);
+  assert.equal(cookieOf(answer).length, 24);
+  client.end();
+});
+
+test('a malformed cookie is a format error, and a query without one gets none (RFC 7873 §5.2.1, §5.2.2)', async (t) => {
+  const { port } = await setUp(t);
+  const malformed = await askUdp(port, withCookie(1, Buffer.alloc(7)));
+  assert.equal(malformed.header.rcode, rcodes.FORMERR);
+  assert.deepEqual((await askUdp(port, buildQuery())).edns?.options, []);
+  assert.equal((await askUdp(port, buildPlainQuery('www.demo.test'))).edns, undefined);
+});
+
+test('a query with a cookie and no question asks for a cookie alone (RFC 7873 §5.4)', async (t) => {
+  const { port } = await setUp(t);
+  // Header, no question, OPT with the option.
+  const bare = (cookie: Buffer) => {
+    const opt = Buffer.from('00002904d000000000', 'hex');
+    const query = Buffer.concat([Buffer.alloc(12), opt, Buffer.from([0, 0])]);
+    query.writeUInt16BE(1, 10);
+    return withOption(query, cookieCode, cookie);
+  };
+  const given = await askUdp(port, bare(clientCookie));
+  assert.deepEqual([given.header.rcode, given.questions.length], [rcodes.NOERROR, 0]);
+  const renewed = await askUdp(port, bare(cookieOf(given)));
+  assert.equal(renewed.header.rcode, rcodes.NOERROR);
+  const wrong = await askUdp(port, bare(Buffer.concat([clientCookie, Buffer.alloc(16)])));
+  assert.equal(wrong.header.rcode, rcodes.BADCOOKIE);
+  assert.deepEqual(cookieOf(wrong), cookieOf(given));
 });

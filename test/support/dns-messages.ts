@@ -38,6 +38,18 @@ export function buildPlainQuery(name: string, type: keyof typeof recordTypes = '
   return plain;
 }
 
+/** `query`, whose OPT is its last record, with one option more. */
+export function withOption(query: Buffer, code: number, bytes: Uint8Array): Buffer {
+  const opt = query.lastIndexOf(Buffer.from([0, 0, 41]));
+  const lengthAt = opt + 9;
+  const option = Buffer.alloc(4);
+  option.writeUInt16BE(code, 0);
+  option.writeUInt16BE(bytes.length, 2);
+  const longer = Buffer.concat([query, option, bytes]);
+  longer.writeUInt16BE(query.readUInt16BE(lengthAt) + 4 + bytes.length, lengthAt);
+  return longer;
+}
+
 export function record(name: string, data: RecordData, ttlSeconds = 300): ResourceRecord {
   return { name, class: classIn, ttlSeconds, data };
 }
