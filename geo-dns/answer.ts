@@ -9,6 +9,7 @@ import type { Locate, Located } from './locate/locate.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
 import { explainTxt } from './why.ts';
 import type { ClientSubnet, Edns } from './wire/edns.ts';
+import { type ExtendedError, extendedErrors } from './wire/extended-error.ts';
 import { type Message, opcodes, rcodes } from './wire/message.ts';
 import { nameKey } from './wire/name.ts';
 import type { Query, Rejected } from './wire/query.ts';
@@ -45,6 +46,8 @@ export interface Answered {
   zone?: string;
   /** Present when the answer hands a PoP's addresses out. */
   handedOut?: Steered;
+  /** What a code alone does not say. */
+  extendedError?: ExtendedError;
 }
 
 /** The parts of an answer as they come together. */
@@ -68,7 +71,9 @@ export function answer(
   const { question } = query;
   const zone = findZone(context.zones, nameKey(question.name));
   if (!zone || question.class !== classIn || isTransfer(question.type)) {
-    return { message: messageOf(query, emptyDraft(rcodes.REFUSED, false)) };
+    const { notAuthoritative, notSupported } = extendedErrors;
+    const extendedError = zone ? notSupported : notAuthoritative;
+    return { message: messageOf(query, emptyDraft(rcodes.REFUSED, false)), extendedError };
   }
   const draft = emptyDraft(rcodes.NOERROR, true);
   resolve(draft, zone, query, resolver, context);

@@ -63,7 +63,8 @@ export async function startDns(context: NodeContext): Promise<Service> {
     keyOfDay: (day) =>
       Buffer.from(deriveKey(topology.secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
-  const respond = createRespond({ clock, log, metrics, limiter, cookies }, () => ({
+  const nsid = () => (dnsNodeOf(current.topology, node.id).nsid ? node.id : undefined);
+  const respond = createRespond({ clock, log, metrics, limiter, cookies, nsid }, () => ({
     zones: current.zones,
     locate: current.locate,
     pops: view.standings(),

@@ -12,6 +12,7 @@ import type { DnsMetrics, Transport } from './dns-metrics.ts';
 import { type RateLimiter, responseClassOf, type Verdict } from './rate-limit.ts';
 import type { Cookie } from './wire/cookie-option.ts';
 import type { EdnsOption } from './wire/edns.ts';
+import { extendedErrorOption } from './wire/extended-error.ts';
 import {
   encodeMessage,
   encodeWithin,
@@ -20,7 +21,7 @@ import {
   rcodeName,
   rcodes,
 } from './wire/message.ts';
-import { decodeQuery, type Incoming, type Query, type Rejected } from './wire/query.ts';
+import { decodeQuery, type Incoming, nsidCode, type Query, type Rejected } from './wire/query.ts';
 import { typeLabel } from './wire/record.ts';
 
 /** Without EDNS an answer over UDP has at most this (RFC 1035 §4.2.1). */
@@ -36,6 +37,8 @@ export interface RespondDeps {
   limiter?: RateLimiter;
   /** Without it, cookies are ignored, as by a server that knows none. */
   cookies?: Cookies;
+  /** What this server calls itself to those who ask; undefined: nothing. */
+  nsid?: () => string | undefined;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -82,15 +85,15 @@ function respondTo(
   const { metrics } = deps;
   const { transport } = recipient;
   const cookie = judge(deps, query.edns?.cookie, recipient);
-  const message = withOptions(answered.message, cookie ? [cookie.option] : []);
-  const verdict = limit(deps, message, recipient, cookie);
+  const verdict = limit(deps, answered.message, recipient, cookie);
   if (verdict === 'drop') return undefined;
   if (verdict === 'slip') {
-    const slipped = slippedOf(message, cookie);
+    const slipped = slippedOf(answered.message, cookie);
     count(metrics, query, { ...answered, message: slipped }, transport, false);
     return encodeMessage(slipped);
   }
   count(metrics, query, answered, transport, true);
+  const message = withOptions(answered.message, optionsOf(deps, query, answered, cookie));
   const encoded = encodeWithin(message, limitOf(query, transport));
   if (encoded.truncated) metrics.truncated();
   return encoded.bytes;
@@ -154,6 +157,21 @@ function limit(
   return verdict;
 }
 
+/** What an answer says beside its records. */
+function optionsOf(
+  { nsid }: RespondDeps,
+  query: Query,
+  { extendedError }: Answered,
+  cookie: JudgedCookie | undefined,
+): EdnsOption[] {
+  const name = query.edns?.wantsNsid ? nsid?.() : undefined;
+  return [
+    ...(name === undefined ? [] : [{ code: nsidCode, bytes: Buffer.from(name) }]),
+    ...(cookie ? [cookie.option] : []),
+    ...(extendedError === undefined ? [] : [extendedErrorOption(extendedError)]),
+  ];
+}
+
 /** `message` with options for a client that sent OPT; nobody else may be sent any (RFC 6891 §7). */
 function withOptions(message: Message, more: readonly EdnsOption[]): Message {
   const { edns } = message;
@@ -169,7 +187,8 @@ function slippedOf(message: Message, cookie: JudgedCookie | undefined): Message 
   const header = cookie
     ? { ...message.header, authoritative: false, rcode: rcodes.BADCOOKIE }
     : { ...message.header, truncated: true };
-  return { ...message, header, answers: [], authorities: [], additionals: [] };
+  const empty = { ...message, header, answers: [], authorities: [], additionals: [] };
+  return withOptions(empty, cookie ? [cookie.option] : []);
 }
 
 function count(

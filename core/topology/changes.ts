@@ -37,6 +37,7 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'probe',
   'shieldRings',
   'rateLimit',
+  'nsid',
 ]);
 
 /** Keys that carry their unit here, by their names in the file. */

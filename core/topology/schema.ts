@@ -260,6 +260,8 @@ const dnsNode = z
         slip: z.number().int().min(0).max(10).default(2),
       })
       .prefault({}),
+    /** Whether `id` is told to those who ask which server answers (RFC 5001). */
+    nsid: z.boolean().default(true),
   })
   .superRefine((value, context) => {
     if ((value.zone === undefined) === (value.zones === undefined)) {

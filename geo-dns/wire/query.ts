@@ -21,10 +21,14 @@ import {
 /** Queries carry OPT, perhaps TSIG and the SOA of IXFR; a query with more records than this is no query. */
 const maxRecords = 8;
 const headerBytes = 12;
+/** The option NSID (RFC 5001 §2.3). */
+export const nsidCode = 3;
 
 export interface QueryEdns extends EdnsHead {
   clientSubnet?: ClientSubnet;
   cookie?: Cookie;
+  /** Asks which server answers (RFC 5001). */
+  wantsNsid?: boolean;
 }
 
 export interface Query {
@@ -107,6 +111,8 @@ function readQuery(
     ...opt.head,
     ...(clientSubnet ? { clientSubnet } : {}),
     ...(cookie ? { cookie } : {}),
+    // What the option holds in a query is ignored (RFC 5001 §2.2).
+    ...(options.some(({ code }) => code === nsidCode) ? { wantsNsid: true } : {}),
   };
   return { kind: 'query', query };
 }

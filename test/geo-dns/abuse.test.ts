@@ -11,19 +11,20 @@ import { createLocate } from '../../geo-dns/locate/locate.ts';
 import { createRateLimiter } from '../../geo-dns/rate-limit.ts';
 import { createRespond } from '../../geo-dns/respond.ts';
 import { startServer } from '../../geo-dns/server.ts';
-import { decodeMessage, type Message, rcodes } from '../../geo-dns/wire/message.ts';
+import { decodeMessage, encodeMessage, type Message, rcodes } from '../../geo-dns/wire/message.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
-import { askUdp, connectTcp } from '../support/dns-client.ts';
-import { buildPlainQuery, buildQuery, withOption } from '../support/dns-messages.ts';
+import { askUdp, connectTcp, exchangeUdp } from '../support/dns-client.ts';
+import { buildMessage, buildPlainQuery, buildQuery, withOption } from '../support/dns-messages.ts';
 import { dnsNetwork, standings } from '../support/dns-network.ts';
 import { createFakeClock, createSeededRandom } from '../support/fake-clock.ts';
 
 interface Setting {
   exempt?: string[];
+  nsid?: string;
 }
 
 /** A server that gives a network ten answers of a class a second, by a clock that stands still. */
-async function setUp(t: TestContext, { exempt = [] }: Setting = {}) {
+async function setUp(t: TestContext, { exempt = [], nsid }: Setting = {}) {
   const topology = dnsNetwork();
   const clock = createFakeClock();
   const registry = createMetrics();
@@ -36,7 +37,7 @@ async function setUp(t: TestContext, { exempt = [] }: Setting = {}) {
   const zones = buildZones(topology, topology.dns[0] ?? assert.fail());
   const context = { zones, pops: standings(topology.pops), locate: createLocate({ places: [] }) };
   const respond = createRespond(
-    { clock, log: silentLog, metrics, limiter, cookies },
+    { clock, log: silentLog, metrics, limiter, cookies, nsid: () => nsid },
     () => context,
   );
   const server = await startServer(
@@ -101,8 +102,9 @@ test('exempt clients are answered however much they ask', async (t) => {
 
 const clientCookie = Buffer.from('2464c4abcf10c957', 'hex');
 const cookieCode = 10;
-const cookieOf = ({ edns }: Message) =>
-  Buffer.from(edns?.options.find(({ code }) => code === cookieCode)?.bytes ?? []);
+const optionOf = ({ edns }: Message, wanted: number) =>
+  Buffer.from(edns?.options.find(({ code }) => code === wanted)?.bytes ?? []);
+const cookieOf = (message: Message) => optionOf(message, cookieCode);
 const withCookie = (id: number, cookie: Buffer) =>
   withOption(buildQuery({ id }), cookieCode, cookie);
 
@@ -172,4 +174,66 @@ test('a query with a cookie and no question asks for a cookie alone (RFC 7873 §
   const wrong = await askUdp(port, bare(Buffer.concat([clientCookie, Buffer.alloc(16)])));
   assert.equal(wrong.header.rcode, rcodes.BADCOOKIE);
   assert.deepEqual(cookieOf(wrong), cookieOf(given));
+});
+
+test('who asks which server answers is told, others are not (RFC 5001 §2.1)', async (t) => {
+  const { port } = await setUp(t, { nsid: 'ns1' });
+  const asked = await askUdp(port, withOption(buildQuery(), 3, Buffer.alloc(0)));
+  assert.equal(optionOf(asked, 3).toString(), 'ns1');
+  assert.deepEqual((await askUdp(port, buildQuery())).edns?.options, []);
+  const silent = await setUp(t);
+  const unnamed = await askUdp(silent.port, withOption(buildQuery(), 3, Buffer.alloc(0)));
+  assert.deepEqual(unnamed.edns?.options, []);
+});
+
+test('REFUSED says why: outside the zones, or an offer that there is not (RFC 8914 §4.21, §4.22)', async (t) => {
+  const { port } = await setUp(t);
+  const chaos = buildQuery();
+  chaos.writeUInt16BE(3, chaos.lastIndexOf(Buffer.from([0, 0, 41])) - 2);
+  for (const [query, code] of [
+    [buildQuery({ name: 'www.example.org' }), 20],
+    [buildQuery({ name: 'demo.test', type: 'AXFR' }), 21],
+    [chaos, 21],
+  ] as const) {
+    const refused = await askUdp(port, query);
+    assert.equal(refused.header.rcode, rcodes.REFUSED);
+    assert.equal(optionOf(refused, 15).readUInt16BE(0), code);
+  }
+  const plain = await askUdp(port, buildPlainQuery('www.example.org'));
+  assert.deepEqual([plain.header.rcode, plain.edns], [rcodes.REFUSED, undefined]);
+});
+
+test('ANY over UDP is answered with one RRset, at the apex too (RFC 8482 §4.1)', async (t) => {
+  const { port } = await setUp(t);
+  for (const name of ['demo.test', 'www.demo.test', '_why.www.demo.test']) {
+    const { header, answers } = await askUdp(port, buildQuery({ name, type: 'ANY' }));
+    assert.equal(header.rcode, rcodes.NOERROR);
+    assert.equal(new Set(answers.map(({ data }) => data.type)).size, 1, name);
+  }
+});
+
+test('an answer gets no answer, whatever it says, over UDP and TCP', async (t) => {
+  const { port, registry } = await setUp(t);
+  const asAnswer = (query: Buffer) => {
+    query.writeUInt8(query.readUInt8(2) | 0x80, 2);
+    return query;
+  };
+  const notify = buildQuery();
+  notify.writeUInt16BE(4 << 11, 2);
+  const noQuestion = buildQuery();
+  noQuestion.writeUInt16BE(0, 4);
+  const answers = [
+    encodeMessage(buildMessage()),
+    asAnswer(buildQuery()),
+    asAnswer(notify),
+    asAnswer(noQuestion),
+    asAnswer(Buffer.alloc(12)),
+  ];
+  const overUdp = await exchangeUdp(port, ...answers, buildQuery({ id: 99 }));
+  assert.equal(overUdp.readUInt16BE(0), 99);
+  const client = await connectTcp(port);
+  client.send(...answers, buildQuery({ id: 98 }));
+  assert.equal((await client.next()).header.id, 98);
+  client.end();
+  assert.match(await registry.text(), /drops_total\{reason="response"\} 10/);
 });
