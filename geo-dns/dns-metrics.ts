@@ -17,6 +17,7 @@ export type DropReason =
   | 'tcp-connections-full'
   | 'tcp-client-connections-full'
   | 'tcp-idle'
+  | 'tcp-idle-crowded'
   | 'tcp-slow-reader'
   | 'tcp-message-too-long'
   | 'tcp-message-too-short';

@@ -27,6 +27,7 @@ import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe
 import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
+import { defaultTcpLimits } from './tcp-listener.ts';
 import { buildZones } from './zone-build.ts';
 
 /** What a reload replaces. */
@@ -63,8 +64,9 @@ export async function startDns(context: NodeContext): Promise<Service> {
     keyOfDay: (day) =>
       Buffer.from(deriveKey(topology.secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
+  const { idleMs: tcpIdleMs } = defaultTcpLimits;
   const nsid = () => (dnsNodeOf(current.topology, node.id).nsid ? node.id : undefined);
-  const respond = createRespond({ clock, log, metrics, limiter, cookies, nsid }, () => ({
+  const respond = createRespond({ clock, log, metrics, limiter, cookies, nsid, tcpIdleMs }, () => ({
     zones: current.zones,
     locate: current.locate,
     pops: view.standings(),
@@ -123,7 +125,7 @@ async function listen(
   const { topology, node, clock, log } = context;
   const server = await startServer(
     { clock, log, metrics },
-    { listen: addressOf(node.listen), respond },
+    { listen: addressOf(node.listen), respond, tcp: { exempt: topology.limits.exempt } },
   );
   const app = createAdmin({
     node: node.id,

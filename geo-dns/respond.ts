@@ -21,7 +21,14 @@ import {
   rcodeName,
   rcodes,
 } from './wire/message.ts';
-import { decodeQuery, type Incoming, nsidCode, type Query, type Rejected } from './wire/query.ts';
+import {
+  decodeQuery,
+  type Incoming,
+  keepaliveCode,
+  nsidCode,
+  type Query,
+  type Rejected,
+} from './wire/query.ts';
 import { typeLabel } from './wire/record.ts';
 
 /** Without EDNS an answer over UDP has at most this (RFC 1035 §4.2.1). */
@@ -39,6 +46,8 @@ export interface RespondDeps {
   cookies?: Cookies;
   /** What this server calls itself to those who ask; undefined: nothing. */
   nsid?: () => string | undefined;
+  /** How long a TCP connection may do nothing, for clients that ask. */
+  tcpIdleMs?: number;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -93,7 +102,10 @@ function respondTo(
     return encodeMessage(slipped);
   }
   count(metrics, query, answered, transport, true);
-  const message = withOptions(answered.message, optionsOf(deps, query, answered, cookie));
+  const message = withOptions(
+    answered.message,
+    optionsOf(deps, query, answered, transport, cookie),
+  );
   const encoded = encodeWithin(message, limitOf(query, transport));
   if (encoded.truncated) metrics.truncated();
   return encoded.bytes;
@@ -159,17 +171,28 @@ function limit(
 
 /** What an answer says beside its records. */
 function optionsOf(
-  { nsid }: RespondDeps,
+  { nsid, tcpIdleMs }: RespondDeps,
   query: Query,
   { extendedError }: Answered,
+  transport: Transport,
   cookie: JudgedCookie | undefined,
 ): EdnsOption[] {
   const name = query.edns?.wantsNsid ? nsid?.() : undefined;
+  // Over UDP it "MUST NOT" be sent (RFC 7828 §3.2.2).
+  const keepsAlive = transport === 'tcp' && query.edns?.wantsKeepalive;
   return [
+    ...(keepsAlive && tcpIdleMs !== undefined ? [keepaliveOption(tcpIdleMs)] : []),
     ...(name === undefined ? [] : [{ code: nsidCode, bytes: Buffer.from(name) }]),
     ...(cookie ? [cookie.option] : []),
     ...(extendedError === undefined ? [] : [extendedErrorOption(extendedError)]),
   ];
+}
+
+/** The time has units of 100 ms (RFC 7828 §3.1). */
+function keepaliveOption(idleMs: number): EdnsOption {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(Math.min(0xffff, Math.floor(idleMs / 100)));
+  return { code: keepaliveCode, bytes };
 }
 
 /** `message` with options for a client that sent OPT; nobody else may be sent any (RFC 6891 §7). */

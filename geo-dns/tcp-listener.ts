@@ -4,7 +4,7 @@
  * message, answers that wait for a slow reader, and how long a connection may do nothing.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import type { HostPort } from '../core/runtime/addresses.ts';
+import { createNetworkSet, type HostPort, maskBytes } from '../core/runtime/addresses.ts';
 import type { Clock } from '../core/runtime/deps.ts';
 import type { DropReason } from './dns-metrics.ts';
 import type { Respond } from './respond.ts';
@@ -13,7 +13,7 @@ import { addressBytes, type ListenerDeps } from './udp-listener.ts';
 export interface TcpLimits {
   /** Open connections of all clients. */
   connections: number;
-  /** Open connections of one address. */
+  /** Open connections of one client: an IPv4 address, or a /56 in IPv6, where a client has any number of addresses. */
   connectionsPerClient: number;
   /** A connection without a complete query for this long is closed (RFC 7766 §6.2.3: "in the order of a few seconds"). */
   idleMs: number;
@@ -21,6 +21,8 @@ export interface TcpLimits {
   messageBytes: number;
   /** Answers that a client may leave unread before its further queries wait. */
   unsentBytes: number;
+  /** Networks without a limit for each client. */
+  exempt: readonly string[];
 }
 
 export const defaultTcpLimits: TcpLimits = {
@@ -29,12 +31,16 @@ export const defaultTcpLimits: TcpLimits = {
   idleMs: 10_000,
   messageBytes: 4096,
   unsentBytes: 64 * 1024,
+  exempt: [],
 };
 
 /** How long a connection may take to read its last answers when the server stops. */
 const closeLimitMs = 1000;
 const lengthBytes = 2;
 const headerBytes = 12;
+/** With all connections in use, one that asked nothing for this long gives way (RFC 9210 §5.1). */
+const crowdedIdleMs = 1000;
+const clientPrefixLength = 56;
 
 export interface TcpListener {
   readonly port: number;
@@ -50,20 +56,23 @@ export async function listenTcp(
   respond: Respond,
   limits: TcpLimits,
 ): Promise<TcpListener> {
-  const { metrics, log } = deps;
-  const open = new Set<Socket>();
+  const { metrics, log, clock } = deps;
+  // By the time of their last query, the oldest first.
+  const open = new Map<Socket, number>();
+  const isExempt = createNetworkSet(limits.exempt);
   const perClient = new Map<string, number>();
   const options = { noDelay: true, highWaterMark: limits.unsentBytes };
   const server = createServer(options, (socket) => {
-    const client = socket.remoteAddress ?? '';
+    const address = addressBytes(socket.remoteAddress ?? '');
+    const client = clientOf(address);
     const count = perClient.get(client) ?? 0;
-    if (count >= limits.connectionsPerClient) {
+    if (count >= limits.connectionsPerClient && !isExempt(socket.remoteAddress ?? '')) {
       metrics.drop('tcp-client-connections-full');
       socket.destroy();
       return;
     }
     metrics.tcpConnection();
-    open.add(socket);
+    open.set(socket, clock.monotonicMs());
     perClient.set(client, count + 1);
     socket.on('close', () => {
       open.delete(socket);
@@ -71,10 +80,21 @@ export async function listenTcp(
       if (left > 0) perClient.set(client, left);
       else perClient.delete(client);
     });
-    serve(deps, socket, (bytes) => respond(bytes, addressBytes(client), 'tcp'), limits);
+    const answer = (bytes: Buffer) => {
+      const answered = respond(bytes, address, 'tcp');
+      if (answered && open.delete(socket)) open.set(socket, clock.monotonicMs());
+      return answered;
+    };
+    serve(deps, socket, answer, limits);
   });
   server.maxConnections = limits.connections;
-  server.on('drop', () => metrics.drop('tcp-connections-full'));
+  server.on('drop', () => {
+    metrics.drop('tcp-connections-full');
+    const [oldest] = open;
+    if (!oldest || clock.monotonicMs() - oldest[1] < crowdedIdleMs) return;
+    metrics.drop('tcp-idle-crowded');
+    oldest[0].destroy();
+  });
   await bind(server, { host, port });
   server.on('error', (error) => log.error({ err: error }, 'TCP listener'));
   const address = server.address();
@@ -85,13 +105,19 @@ export async function listenTcp(
     },
     close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of open) socket.destroySoon();
+      for (const socket of open.keys()) socket.destroySoon();
       const timer = deps.clock.after(closeLimitMs, () => {
-        for (const socket of open) socket.destroy();
+        for (const socket of open.keys()) socket.destroy();
       });
       return closed.finally(() => timer.cancel());
     },
   };
+}
+
+/** Whom a connection from `address` (4 or 16 bytes) is counted for. */
+export function clientOf(address: readonly number[]): string {
+  const own = address.length === 4 ? address : maskBytes(address, clientPrefixLength);
+  return own.join('.');
 }
 
 function bind(server: Server, { host, port }: HostPort): Promise<void> {

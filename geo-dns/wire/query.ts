@@ -23,12 +23,16 @@ const maxRecords = 8;
 const headerBytes = 12;
 /** The option NSID (RFC 5001 §2.3). */
 export const nsidCode = 3;
+/** The option edns-tcp-keepalive (RFC 7828 §3.1). */
+export const keepaliveCode = 11;
 
 export interface QueryEdns extends EdnsHead {
   clientSubnet?: ClientSubnet;
   cookie?: Cookie;
   /** Asks which server answers (RFC 5001). */
   wantsNsid?: boolean;
+  /** Asks how long the connection may do nothing (RFC 7828). */
+  wantsKeepalive?: boolean;
 }
 
 export interface Query {
@@ -113,6 +117,7 @@ function readQuery(
     ...(cookie ? { cookie } : {}),
     // What the option holds in a query is ignored (RFC 5001 §2.2).
     ...(options.some(({ code }) => code === nsidCode) ? { wantsNsid: true } : {}),
+    ...(options.some(({ code }) => code === keepaliveCode) ? { wantsKeepalive: true } : {}),
   };
   return { kind: 'query', query };
 }

@@ -37,7 +37,7 @@ async function setUp(t: TestContext, { exempt = [], nsid }: Setting = {}) {
   const zones = buildZones(topology, topology.dns[0] ?? assert.fail());
   const context = { zones, pops: standings(topology.pops), locate: createLocate({ places: [] }) };
   const respond = createRespond(
-    { clock, log: silentLog, metrics, limiter, cookies, nsid: () => nsid },
+    { clock, log: silentLog, metrics, limiter, cookies, nsid: () => nsid, tcpIdleMs: 10_000 },
     () => context,
   );
   const server = await startServer(
@@ -236,4 +236,15 @@ test('an answer gets no answer, whatever it says, over UDP and TCP', async (t) =
   assert.equal((await client.next()).header.id, 98);
   client.end();
   assert.match(await registry.text(), /drops_total\{reason="response"\} 10/);
+});
+
+test('over TCP a client that asks is told how long it may do nothing, over UDP not (RFC 7828 §3.2)', async (t) => {
+  const { port } = await setUp(t);
+  const query = withOption(buildQuery(), 11, Buffer.alloc(0));
+  const client = await connectTcp(port);
+  client.send(query, buildQuery());
+  assert.equal(optionOf(await client.next(), 11).readUInt16BE(0), 100);
+  assert.deepEqual((await client.next()).edns?.options, []);
+  assert.deepEqual((await askUdp(port, query)).edns?.options, []);
+  client.end();
 });

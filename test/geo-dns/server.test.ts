@@ -8,7 +8,7 @@ import { createDnsMetrics } from '../../geo-dns/dns-metrics.ts';
 import { createLocate } from '../../geo-dns/locate/locate.ts';
 import { createRespond } from '../../geo-dns/respond.ts';
 import { startServer } from '../../geo-dns/server.ts';
-import type { TcpLimits } from '../../geo-dns/tcp-listener.ts';
+import { clientOf, type TcpLimits } from '../../geo-dns/tcp-listener.ts';
 import { encodeMessage, opcodes, rcodes } from '../../geo-dns/wire/message.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
 import { askUdp, connectTcp, exchangeUdp, frame } from '../support/dns-client.ts';
@@ -277,4 +277,46 @@ test('a port that another process has is an error with its code', async (t) => {
     metrics: createDnsMetrics(createMetrics()),
   };
   await assert.rejects(startServer(deps, taken), { code: 'EADDRINUSE' });
+});
+
+test('with all connections in use the one that asked nothing for longest gives way, after a second (RFC 9210 §5.1)', async (t) => {
+  const { port, clock, drops, server } = await setUp(t, { connections: 2 });
+  const idle = await connectTcp(port);
+  const busy = await connectTcp(port);
+  for (const client of [idle, busy]) {
+    client.send(buildQuery());
+    await client.next();
+  }
+  await clock.advance(999);
+  await (await connectTcp(port)).closed;
+  assert.deepEqual([server.tcpConnections, await drops('tcp-idle-crowded')], [2, 0]);
+  busy.send(buildQuery());
+  await busy.next();
+  await clock.advance(1);
+  await (await connectTcp(port)).closed;
+  await idle.closed;
+  assert.equal(await drops('tcp-idle-crowded'), 1);
+  const next = await connectTcp(port);
+  for (const client of [next, busy]) {
+    client.send(buildQuery());
+    assert.ok(await client.next());
+    client.end();
+  }
+});
+
+test('an IPv6 client is its /56, an IPv4 client its address', () => {
+  const v6 = (...last: number[]) => [0x20, 1, 0xd, 0xb8, 0, 0, 1, ...last];
+  const rest = new Array<number>(8).fill(7);
+  assert.equal(clientOf(v6(0, ...rest)), clientOf(v6(255, ...new Array<number>(8).fill(0))));
+  assert.notEqual(clientOf([192, 0, 2, 1]), clientOf([192, 0, 2, 2]));
+});
+
+test('exempt clients have any number of connections', async (t) => {
+  const { port } = await setUp(t, { connectionsPerClient: 1, exempt: ['127.0.0.0/8'] });
+  const clients = [await connectTcp(port), await connectTcp(port), await connectTcp(port)];
+  for (const client of clients) {
+    client.send(buildQuery());
+    assert.ok(await client.next());
+    client.end();
+  }
 });
