@@ -38,7 +38,7 @@ export const defaultTcpLimits: TcpLimits = {
 const closeLimitMs = 1000;
 const lengthBytes = 2;
 const headerBytes = 12;
-/** With all connections in use, one that asked nothing for this long gives way (RFC 9210 §5.1). */
+/** With all connections in use, one that asked nothing for this long gives way (RFC 9210 §4.2). */
 const crowdedIdleMs = 1000;
 const clientPrefixLength = 56;
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { type TestContext, test } from 'node:test';
 import { parseHostPort } from '../../core/runtime/addresses.ts';
+import type { Random } from '../../core/runtime/deps.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { createMetrics } from '../../core/runtime/metrics.ts';
 import { createCookies } from '../../geo-dns/cookies.ts';
@@ -246,5 +247,62 @@ test('over TCP a client that asks is told how long it may do nothing, over UDP n
   assert.equal(optionOf(await client.next(), 11).readUInt16BE(0), 100);
   assert.deepEqual((await client.next()).edns?.options, []);
   assert.deepEqual((await askUdp(port, query)).edns?.options, []);
+  client.end();
+});
+
+/** A query with options, some of its bytes changed, or cut, or with more behind it. */
+function mutant(random: Random): Buffer {
+  const below = (limit: number) => Math.floor(random.unit() * limit);
+  const types = ['A', 'AAAA', 'TXT', 'ANY', 'NS', 'AXFR'] as const;
+  const plain = buildQuery({
+    id: below(65_536),
+    name:
+      ['www.demo.test', '_why.www.demo.test', 'no.demo.test', 'www.example.org'][below(4)] ?? '',
+    type: types[below(types.length)] ?? 'A',
+    subnet: ['198.18.3.0/24', '2001:db8:1::/48'][below(2)] ?? '',
+  });
+  const code = [cookieCode, 3, 11, 8][below(4)] ?? 3;
+  const query = withOption(plain, code, Buffer.from(random.hex(below(3) * 8), 'hex'));
+  for (let changes = below(6); changes > 0; changes -= 1) {
+    query.writeUInt8(below(256), below(query.length));
+  }
+  const kind = below(4);
+  if (kind === 0) return query.subarray(0, below(query.length));
+  return kind === 1 ? Buffer.concat([query, Buffer.from(random.hex(below(40)), 'hex')]) : query;
+}
+
+test('10,000 mutated packets over UDP: every answer can be read, and the next query is answered (seed 20)', async (t) => {
+  const { port, registry } = await setUp(t, { exempt: ['127.0.0.0/8'] });
+  const random = createSeededRandom(20);
+  const answers = await flood(
+    port,
+    Array.from({ length: 10_000 }, () => mutant(random)),
+  );
+  assert.ok(answers.every(({ header }) => header.isResponse));
+  const codes = new Set(answers.map(({ header }) => header.rcode));
+  for (const code of [rcodes.NOERROR, rcodes.FORMERR, rcodes.NXDOMAIN, rcodes.REFUSED]) {
+    assert.ok(codes.has(code), `${code}`);
+  }
+  assert.match(await registry.text(), /internal_errors_total 0/);
+  assert.equal((await askUdp(port, buildQuery())).answers.length, 1);
+});
+
+test('1,000 mutated messages over TCP leave the connection and the server usable (seed 21)', async (t) => {
+  const { port, registry } = await setUp(t);
+  const random = createSeededRandom(21);
+  // What is shorter than a header ends the connection, which another test shows.
+  const messages = Array.from({ length: 1000 }, () => mutant(random)).filter(
+    ({ length }) => length >= 12,
+  );
+  const client = await connectTcp(port);
+  const done = 54_321;
+  client.send(...messages, buildQuery({ id: done, name: 'last.demo.test' }));
+  let answers = 0;
+  for (let isLast = false; !isLast; answers += 1) {
+    const { header, questions } = await client.next();
+    isLast = header.id === done && questions[0]?.name === 'last.demo.test';
+  }
+  assert.ok(answers > 500);
+  assert.match(await registry.text(), /internal_errors_total 0/);
   client.end();
 });

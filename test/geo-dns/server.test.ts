@@ -279,7 +279,7 @@ test('a port that another process has is an error with its code', async (t) => {
   await assert.rejects(startServer(deps, taken), { code: 'EADDRINUSE' });
 });
 
-test('with all connections in use the one that asked nothing for longest gives way, after a second (RFC 9210 §5.1)', async (t) => {
+test('with all connections in use the one that asked nothing for longest gives way, after a second (RFC 9210 §4.2)', async (t) => {
   const { port, clock, drops, server } = await setUp(t, { connections: 2 });
   const idle = await connectTcp(port);
   const busy = await connectTcp(port);

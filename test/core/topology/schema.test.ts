@@ -61,8 +61,13 @@ test('what a file leaves out has these values', () => {
   assert.deepEqual([shields[0]?.memoryBytes, shields[0]?.diskBytes], [2 ** 28, 2 ** 31]);
   assert.deepEqual(dns[0]?.zones, [{ name: 'demo.test', ttlMs: 30_000, records: [] }]);
   assert.deepEqual(
-    [dns[0]?.geoip, dns[0]?.probe],
-    [{ places: [] }, { intervalMs: 2000, timeoutMs: 1000 }],
+    [dns[0]?.geoip, dns[0]?.probe, dns[0]?.rateLimit, dns[0]?.nsid],
+    [
+      { places: [] },
+      { intervalMs: 2000, timeoutMs: 1000 },
+      { responsesPerSecond: 100, slip: 2 },
+      true,
+    ],
   );
   assert.deepEqual(
     [purge.id, purge.journal],
@@ -200,6 +205,9 @@ const refused: [Change, string, RegExp][] = [
   ],
   [dns({ probe: { interval: '1s', timeout: '2s' } }), 'dns[0].probe.timeout', /at most "interval"/],
   [dns({ probe: { timeout: '0s' } }), 'dns[0].probe.timeout', /longer than 0s/],
+  [dns({ rateLimit: { slip: 11 } }), 'dns[0].rateLimit.slip', /10/],
+  [dns({ rateLimit: { responsesPerSecond: 0.5 } }), 'dns[0].rateLimit.responsesPerSecond', /int/],
+  [dns({ nsid: 'ns1' }), 'dns[0].nsid', /boolean/],
   [purge({ journal: { kind: 'nats' } }), 'purge.journal.kind', /sqlite/],
   [
     purge({ tokens: [{ name: 'a', secret: 's', hosts: [] }] }),
