@@ -7,12 +7,11 @@
 import { assertNever, type Clock } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { type AnswerContext, type Answered, answer, responseTo, udpLimitBytes } from './answer.ts';
+import { type OptionSources, optionsOf, slippedOf, withOptions } from './answer-options.ts';
 import type { Cookies, JudgedCookie } from './cookies.ts';
 import type { DnsMetrics, Transport } from './dns-metrics.ts';
 import { type RateLimiter, responseClassOf, type Verdict } from './rate-limit.ts';
 import type { Cookie } from './wire/cookie-option.ts';
-import type { EdnsOption } from './wire/edns.ts';
-import { extendedErrorOption } from './wire/extended-error.ts';
 import {
   encodeMessage,
   encodeWithin,
@@ -21,14 +20,7 @@ import {
   rcodeName,
   rcodes,
 } from './wire/message.ts';
-import {
-  decodeQuery,
-  type Incoming,
-  keepaliveCode,
-  nsidCode,
-  type Query,
-  type Rejected,
-} from './wire/query.ts';
+import { decodeQuery, type Incoming, type Query, type Rejected } from './wire/query.ts';
 import { typeLabel } from './wire/record.ts';
 
 /** Without EDNS an answer over UDP has at most this (RFC 1035 §4.2.1). */
@@ -36,7 +28,7 @@ const plainUdpLimitBytes = 512;
 const tcpLimitBytes = 65535;
 const logIntervalMs = 1000;
 
-export interface RespondDeps {
+export interface RespondDeps extends OptionSources {
   clock: Clock;
   log: Log;
   metrics: DnsMetrics;
@@ -44,10 +36,6 @@ export interface RespondDeps {
   limiter?: RateLimiter;
   /** Without it, cookies are ignored, as by a server that knows none. */
   cookies?: Cookies;
-  /** What this server calls itself to those who ask; undefined: nothing. */
-  nsid?: () => string | undefined;
-  /** How long a TCP connection may do nothing, for clients that ask. */
-  tcpIdleMs?: number;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -167,51 +155,6 @@ function limit(
   const verdict = limiter.decide(resolver, responseClass);
   if (verdict !== 'answer') metrics.rateLimited(responseClass, verdict);
   return verdict;
-}
-
-/** What an answer says beside its records. */
-function optionsOf(
-  { nsid, tcpIdleMs }: RespondDeps,
-  query: Query,
-  { extendedError }: Answered,
-  transport: Transport,
-  cookie: JudgedCookie | undefined,
-): EdnsOption[] {
-  const name = query.edns?.wantsNsid ? nsid?.() : undefined;
-  // Over UDP it "MUST NOT" be sent (RFC 7828 §3.2.2).
-  const keepsAlive = transport === 'tcp' && query.edns?.wantsKeepalive;
-  return [
-    ...(keepsAlive && tcpIdleMs !== undefined ? [keepaliveOption(tcpIdleMs)] : []),
-    ...(name === undefined ? [] : [{ code: nsidCode, bytes: Buffer.from(name) }]),
-    ...(cookie ? [cookie.option] : []),
-    ...(extendedError === undefined ? [] : [extendedErrorOption(extendedError)]),
-  ];
-}
-
-/** The time has units of 100 ms (RFC 7828 §3.1). */
-function keepaliveOption(idleMs: number): EdnsOption {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(Math.min(0xffff, Math.floor(idleMs / 100)));
-  return { code: keepaliveCode, bytes };
-}
-
-/** `message` with options for a client that sent OPT; nobody else may be sent any (RFC 6891 §7). */
-function withOptions(message: Message, more: readonly EdnsOption[]): Message {
-  const { edns } = message;
-  if (!edns || more.length === 0) return message;
-  return { ...message, edns: { ...edns, options: [...edns.options, ...more] } };
-}
-
-/**
- * No record, and the mark that sends a client to TCP: about as long as the query. A client that knows cookies gets
- * one, and need not leave UDP (BADCOOKIE, RFC 7873 §5.2.3).
- */
-function slippedOf(message: Message, cookie: JudgedCookie | undefined): Message {
-  const header = cookie
-    ? { ...message.header, authoritative: false, rcode: rcodes.BADCOOKIE }
-    : { ...message.header, truncated: true };
-  const empty = { ...message, header, answers: [], authorities: [], additionals: [] };
-  return withOptions(empty, cookie ? [cookie.option] : []);
 }
 
 function count(
