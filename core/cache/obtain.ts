@@ -6,11 +6,10 @@
  */
 
 import { noDirectives } from '../http/cache-control.ts';
-import { conditionsOf, isConditional, originConditionOf } from '../http/conditional.ts';
+import { originConditionOf } from '../http/conditional.ts';
 import { first, type RawHeaders } from '../http/headers.ts';
 import { covers } from '../http/partial.ts';
 import { ifRangeAllows } from '../http/range.ts';
-import type { Position } from '../purge/command.ts';
 import { assertNever, type Clock } from '../runtime/deps.ts';
 import type { Failure } from '../upstream/upstream.ts';
 import { type Cleanliness, cleanThrough } from './clean-through.ts';
@@ -19,16 +18,10 @@ import { type Disposition, decide } from './decide.ts';
 import { hintFromStored } from './early-hints.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest, FetchReport, SourceResult } from './exchange.ts';
-import { type FetchDeps, fetchForCache } from './fetch.ts';
-import {
-  type Flight,
-  type FlightDeps,
-  type FlightHead,
-  forbidsCopies,
-  startFlight,
-} from './flight.ts';
+import type { FetchDeps } from './fetch.ts';
+import type { Flight, FlightDeps, FlightHead } from './flight.ts';
 import type { HostGroups } from './host-groups.ts';
-import { type Candidates, candidatesFrom, noCandidates } from './nominate.ts';
+import { launch } from './launch.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
@@ -257,79 +250,6 @@ function fliesAlone(request: CacheRequest, disposition: Disposition): boolean {
   if (disposition.kind === 'miss' && disposition.detail === 'hit-for-miss') return true;
   if (request.method !== 'GET') return true;
   return first(request.headers, 'authorization') !== undefined;
-}
-
-function launch(
-  deps: ObtainDeps,
-  request: CacheRequest,
-  lookup: Lookup,
-  options: ObtainOptions,
-  onSettled: (flight: Flight) => void,
-): Flight {
-  // The parts of a URL belong to the worker that owns the URL: it sees when they do not fit together.
-  const owner = options.mayAskPeers ? deps.peers.ownerOf(baseKey(request.key.text)) : undefined;
-  // Before anything is sent: what is purged from here on lies above the epoch.
-  const epoch: Position = deps.purges.position();
-  return startFlight(deps.flights, {
-    request,
-    epoch,
-    writesToDisk: owner === undefined,
-    fetch: async (signal) => {
-      const asked = owner === undefined ? undefined : await deps.peers.ask(owner, request, signal);
-      if (asked && !isLostWorker(asked)) return asked;
-      const candidates = candidatesOf(deps, request, lookup, options);
-      const result = await fetchForCache(deps, request, candidates, epoch, signal);
-      // Before the answer is sent: whoever has it must not be given by a GET what it contradicts.
-      if (isOutdating(result, lookup)) await deps.invalidate([baseKey(request.key.text)]);
-      return result;
-    },
-    onSettled,
-  });
-}
-
-/** Whether what is stored may not be used any more, in no worker: a HEAD has contradicted it, or no copy may be kept now. */
-function isOutdating(result: SourceResult, { stored, cleanliness }: Lookup): boolean {
-  if (result.kind !== 'streaming' || !stored || cleanliness.kind === 'hard') return false;
-  return result.effect?.kind === 'outdated' || forbidsCopies(result.init.status, result.notStored);
-}
-
-/** What is stored for the URL, but for what was purged, cannot be judged, or is not to be trusted. */
-function candidatesOf(
-  { store, coalescer }: ObtainDeps,
-  request: CacheRequest,
-  { stored, cleanliness, missReason }: Lookup,
-  options: ObtainOptions,
-): Candidates {
-  if (request.unreached || options.distrustsStore) return noCandidates;
-  if (!stored && missReason === 'uri-miss') {
-    return { ...noCandidates, conditions: conditionsToForward(coalescer, request) };
-  }
-  const fitting = cleanliness.kind === 'hard' ? undefined : stored;
-  // A part says nothing of another variant's.
-  return request.part
-    ? { fitting, others: [] }
-    : candidatesFrom(fitting, store.live(request.key.text));
-}
-
-/**
- * Whoever asks under a condition for what nobody has stored may have it: then a 304 is all that has to travel (RFC 9111 §4.3.2). Once
- * in a while for a URL, for such answers fill no cache.
- */
-function conditionsToForward(
-  coalescer: Coalescer,
-  { key, part, headers, isRefresh }: CacheRequest,
-): RawHeaders {
-  if (part || isRefresh || !isConditional(headers)) return [];
-  return coalescer.mayForwardConditions(key.text) ? conditionsOf(headers) : [];
-}
-
-/** The owner's worker is gone or knows other sites for a moment: better two flights than no answer. */
-function isLostWorker(result: SourceResult): boolean {
-  return (
-    result.kind === 'failed' &&
-    result.failure.source === 'internal' &&
-    result.failure.kind === 'unavailable'
-  );
 }
 
 function answerOf(deps: ObtainDeps, joined: Joined, own: Disposition): Answer {
