@@ -15,7 +15,7 @@ import type {
 import { type Continuation, continued, findContinuation } from './continue-part.ts';
 import type { CacheRequest, SourceResult } from './exchange.ts';
 import { effectOfHead } from './head-effect.ts';
-import { type Candidates, confirmedBy, noCandidates, nominate } from './nominate.ts';
+import { type Candidates, confirmedBy, contradicts, noCandidates, nominate } from './nominate.ts';
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
 import { confirmed, personalOf, received, reportOf } from './receive.ts';
 import type { Store } from './store.ts';
@@ -78,9 +78,10 @@ export async function fetchForCache(
   }
   response.body.abort();
   const meant = confirmedBy(response.headers, nominated);
-  const entry = meant && confirmed(request, meant, response, epoch);
+  const isCopy = meant !== fitting;
+  const isOther = meant !== undefined && isCopy && contradicts(response.headers, meant);
+  const entry = meant && !isOther && confirmed(request, meant, response, epoch);
   if (entry) {
-    const isCopy = meant !== fitting;
     const personal = personalOf(response, entry.freshness, request.key.site);
     return { kind: 'ready', entry, report: reportOf(response), isCopy, personal };
   }

@@ -4,7 +4,7 @@
  * representation, and then nothing but a head has to travel. Pure.
  *
  * Invariants: the one that fits comes first and goes whatever its tag looks like; a 304 that could mean two of them, or none,
- * confirms none.
+ * confirms none; what was made for one user is never confirmed for another one.
  */
 import { parseEntityTag, strongMatch, validatorsOf, weakMatch } from '../http/conditional.ts';
 import { combined, first, type RawHeaders, splitList } from '../http/headers.ts';
@@ -109,11 +109,40 @@ export function confirmedBy(
   return possible.length === 1 ? possible[0] : undefined;
 }
 
-/** A whole 200 whose tag is one, and whose body the client can read. */
+/**
+ * Whether what the 304 says of the content contradicts a variant that it does not mean by a strong tag: whose tag it shares may be
+ * in another language or coding (RFC 9110 §8.8.1).
+ */
+export function contradicts(headers: RawHeaders, other: StoredResponse): boolean {
+  if (strongMatch(first(headers, 'etag') ?? '', other.etag ?? '')) return false;
+  return ['content-language', 'content-encoding'].some((name) => {
+    const told = combined(headers, name);
+    return (
+      told !== undefined && told.toLowerCase() !== combined(other.headers, name)?.toLowerCase()
+    );
+  });
+}
+
+/** A whole 200 whose tag is one, that was for the same user, and whose body the client can read. */
 function mayBeChosen(request: CacheRequest, other: StoredResponse): boolean {
   if (other.status !== 200 || !parseEntityTag(other.etag ?? '')) return false;
+  if (!isForSameUser(other, request.headers)) return false;
   return hasRightCoding(other, request.headers) && mayConfirm(request, other);
 }
+
+/**
+ * Many servers make a tag of the version of a page, whoever it was rendered for: good enough for the caches of browsers, and here one
+ * user would be given the page of another one. So nothing is confirmed across these.
+ */
+function isForSameUser(other: StoredResponse, requestHeaders: RawHeaders): boolean {
+  const lines = other.variant.split('\n');
+  return tellsUsersApart.every((name) => {
+    if (!other.varyFields.includes(name)) return true;
+    return lines.includes(variantKey([name], requestHeaders).slice(0, -1));
+  });
+}
+
+const tellsUsersApart = ['authorization', 'cookie'] as const;
 
 /**
  * Tags do not always tell codings apart: a weak one need not (RFC 9110 §8.8.1), and who compresses on the fly confirms the tag

@@ -6,6 +6,7 @@ import {
   type Candidates,
   candidatesFrom,
   confirmedBy,
+  contradicts,
   maxTagBytes,
   maxTags,
   nominate,
@@ -118,6 +119,29 @@ describe('a variant for another Accept-Encoding is asked for', () => {
   }
 });
 
+describe('a variant for another user', () => {
+  const varyFields = ['cookie', 'x-kind'];
+  const other = (etag: string) =>
+    tagged(etag, {
+      varyFields,
+      variant: variantKey(varyFields, ['Cookie', 'user=a', 'X-Kind', 'one']),
+    });
+  const asks = (etag: string, asked: string[]) => fieldsOf({ others: [other(etag)] }, asked);
+
+  it('is not asked for, whatever its tag: it may be the version of a page that each user has', () => {
+    for (const etag of ['"1"', 'W/"1"']) {
+      assert.deepEqual(asks(etag, ['Cookie', 'user=b', 'X-Kind', 'one']), []);
+      assert.deepEqual(asks(etag, ['X-Kind', 'one']), []);
+    }
+  });
+
+  it('is what differs in Cookie or Authorization, and in nothing else', () => {
+    assert.deepEqual(asks('"1"', ['Cookie', 'user=a', 'X-Kind', 'two']), ['If-None-Match', '"1"']);
+    const varied = tagged('"1"', { varyFields: ['authorization'], variant: 'authorization:a\n' });
+    assert.deepEqual(fieldsOf({ others: [varied] }, []), []);
+  });
+});
+
 describe('the list of tags is bounded', () => {
   it('in number, and the newest are asked for', () => {
     const others = Array.from({ length: 20 }, (_, n) => tagged(`"${n}"`, { responseTimeMs: n }));
@@ -166,5 +190,27 @@ describe('a 304 means', () => {
   ];
   for (const [title, headers, nominated, expected] of cases) {
     it(title, () => assert.equal(confirmedBy(headers, nominated), expected));
+  }
+});
+
+describe('a 304 for another variant', () => {
+  const german = ['Content-Language', 'de'];
+  const cases: [string, string, string[], boolean][] = [
+    [
+      'in another language, by a weak tag',
+      'W/"a"',
+      ['ETag', 'W/"a"', 'Content-Language', 'fr'],
+      true,
+    ],
+    ['in another language, without a tag', '"a"', ['Content-Language', 'fr'], true],
+    ['in another coding', 'W/"a"', ['ETag', 'W/"a"', 'Content-Encoding', 'br'], true],
+    ['in the same language', 'W/"a"', ['ETag', 'W/"a"', 'Content-Language', 'DE'], false],
+    ['that says nothing of its content', 'W/"a"', ['ETag', 'W/"a"'], false],
+    ['by a strong tag: the same bytes', '"a"', ['ETag', '"a"', 'Content-Language', 'fr'], false],
+  ];
+  for (const [title, etag, headers, expected] of cases) {
+    it(`${title}: ${expected ? 'does not mean it' : 'means it'}`, () => {
+      assert.equal(contradicts(headers, tagged(etag, { headers: german })), expected);
+    });
   }
 });

@@ -77,6 +77,42 @@ describe('a variant that is not stored', () => {
     assert.equal(await get(engine, '/', german), 'HIT - for de: body of "de"');
   });
 
+  it('is fetched whole when the 304 is for another language under the same weak tag', async () => {
+    const engine = start();
+    engine.upstream.script = (call) => {
+      const language = call.field('accept-language') ?? 'en';
+      const headers = ['Cache-Control', 'max-age=60', 'Vary', 'Accept-Language', 'X-For', language];
+      headers.push('ETag', 'W/"1"', 'Content-Language', language);
+      if (call.field('if-none-match')) call.respond({ status: 304, headers, lengthBytes: 0 });
+      else call.respond({ headers, body: `body in ${language}` });
+    };
+    await engine.fetch('/', german);
+    assert.equal(await get(engine, '/', french), 'MISS vary-miss for fr: body in fr');
+    assert.equal(await get(engine, '/', german), 'HIT - for de: body in de');
+  });
+
+  it('is fetched whole when the stored one is for the cookie of another user', async () => {
+    const engine = start();
+    engine.upstream.script = (call) => {
+      const user = call.field('cookie') ?? 'nobody';
+      const headers = [
+        'Cache-Control',
+        'max-age=60',
+        'Vary',
+        'Cookie',
+        'X-For',
+        user,
+        'ETag',
+        '"v1"',
+      ];
+      if (call.field('if-none-match')) call.respond({ status: 304, headers, lengthBytes: 0 });
+      else call.respond({ headers, body: `page of ${user}` });
+    };
+    await engine.fetch('/', { headers: ['Cookie', 'a'] });
+    const other = await get(engine, '/', { headers: ['Cookie', 'b'] });
+    assert.equal(other, 'MISS vary-miss for b: page of b');
+  });
+
   it('is fetched whole when the 304 forbids to keep it', async () => {
     const engine = start();
     await engine.fetch('/', german);
