@@ -34,7 +34,9 @@ export function effectOfHead(
   if (status !== 200) return none;
   if (agrees(response, stored)) {
     const entry = confirmed(request, stored, response, epoch);
-    return entry ? { kind: 'freshened', entry } : outdated;
+    if (entry) return { kind: 'freshened', entry };
+    // RFC 9111 §3.5: what it says may be for this user alone, and then says nothing of what is for all.
+    return first(request.headers, 'authorization') === undefined ? outdated : none;
   }
   // It is stale from now on. What is past all use but that in place of an error stays for that.
   const staleness = stalenessSeconds(stored, { kind: 'clean' }, response.responseTimeMs);

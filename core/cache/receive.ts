@@ -104,7 +104,7 @@ export function personalOf(
 
 /**
  * The stored response that a 304 has confirmed for this request, with updated fields and freshness, over the same body
- * (RFC 9111 §4.3.4). Undefined: the 304 forbids to keep it; the whole must be asked for.
+ * (RFC 9111 §4.3.4). Undefined: the 304 forbids to keep it, or to share what it says (§3.5); the whole must be asked for.
  */
 export function confirmed(
   request: CacheRequest,
@@ -125,7 +125,9 @@ export function confirmed(
   const freshness = freshnessOf(timed, freshnessDefaults(site.cache));
   const headers = keptHeaders('GET', merged, site, freshness, response.responseTimeMs);
   const { tags, dropped } = surrogateTags(headers);
-  if (dropped > 0 || !mayKeep(request.key, stored.status, merged, freshness, [])) return undefined;
+  if (dropped > 0 || !mayKeep(request.key, stored.status, merged, freshness, request.headers)) {
+    return undefined;
+  }
   const report = reportOf(response);
   const label = labelOf(response, epoch, report);
   const vary = variantOf(request, merged);

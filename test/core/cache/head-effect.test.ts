@@ -108,6 +108,10 @@ describe('the answer to a HEAD', () => {
     const options = { asked: ['Authorization', 'Basic eA=='] };
     assert.equal(effectOf({ headers: validators }, {}, options).kind, 'none');
     assert.equal(effectOf({ status: 404 }, {}, options).kind, 'none');
+    const forAll = { headers: ['Cache-Control', 'public, max-age=60', ...validators] };
+    const own = { headers: [...fresh, ...validators, 'X-User', 'me'] };
+    assert.equal(effectOf(own, forAll, options).kind, 'none');
+    assert.equal(effectOf({ headers: validators }, forAll, options).kind, 'freshened');
   });
 
   it('is the matter: a GET has other ways', () => {

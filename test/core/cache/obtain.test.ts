@@ -625,4 +625,20 @@ describe('a 304 that does not confirm what is stored', () => {
     assert.equal(engine.upstream.call(1).field('if-none-match'), undefined);
     assert.match(await get(engine), /fwd=stale/);
   });
+
+  it('says to one with Authorization what is for all no more: its fields are for nobody else (RFC 9111 §3.5)', async () => {
+    const engine = engineWith([
+      { headers: ['Cache-Control', 'public, max-age=60', 'ETag', '"1"'], body: 'one' },
+      { status: 304, headers: [...fresh, 'ETag', '"1"', 'X-User', 'me'] },
+      { headers: [...fresh, 'X-User', 'me'], body: 'own' },
+      { status: 304, headers: ['ETag', '"1"'] },
+    ]);
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    const own = await get(engine, '/', { headers: ['Authorization', 'Basic eA=='] });
+    assert.equal(own, 'BYPASS fwd=stale authorization: own');
+    const { answer, body } = await engine.fetch();
+    assert.ok(answer.kind === 'stored');
+    assert.deepEqual([body, answer.entry.headers.includes('X-User')], ['one', false]);
+  });
 });
