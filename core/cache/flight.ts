@@ -102,7 +102,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
   const land = (result: SourceResult): FlightHead => {
     hasHead = true;
     const head = headOf(result);
-    if (head.kind !== 'failed' && invalidated.some((isMeant) => isMeant(head.entry))) {
+    if (invalidated.some((isMeant) => outcomesOf(result, head).some(isMeant))) {
       mayStore = false;
       settle();
     }
@@ -174,6 +174,13 @@ function headOf(result: SourceResult): FlightHead {
     personal: result.personal,
     decided: result.decided,
   };
+}
+
+/** What may be stored of it: the response, and the stored one that a HEAD freshens, with the groups that it has. */
+function outcomesOf(result: SourceResult, head: FlightHead): StoredResponse[] {
+  if (head.kind === 'failed') return [];
+  const effect = result.kind === 'streaming' ? result.effect : undefined;
+  return effect?.kind === 'freshened' ? [head.entry, effect.entry] : [head.entry];
 }
 
 type ReadyResult = Extract<SourceResult, { kind: 'ready' }>;

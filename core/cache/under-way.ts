@@ -2,7 +2,8 @@
  * What is being fetched in a worker and may be stored when it has come: the one list that an invalidation goes through
  * (RFC 9111 §4.4, RFC 9875 §3). What was asked for before the change must not be stored after it.
  *
- * Invariant: of what has no head yet it is not known which groups it is in, so that is asked when its head has come.
+ * Invariants: of what has no head yet it is not known which groups it is in, so that is asked when its head has come; after so
+ * many such orders it is forbidden unasked, so that a slow fetch does not gather them without end.
  */
 import { type Grouped, type HostGroups, memberOf } from './host-groups.ts';
 
@@ -31,12 +32,20 @@ export interface Tracked {
   over(): void;
 }
 
+/** Orders by group that wait for one head. */
+export const maxOrders = 1000;
+
+interface Listed extends FetchUnderWay {
+  tags: readonly string[] | undefined;
+  orders: number;
+}
+
 /** Creates an empty list. */
 export function createUnderWay(): UnderWay {
-  const all = new Map<Tracked, FetchUnderWay & { tags: readonly string[] | undefined }>();
+  const all = new Map<Tracked, Listed>();
   return {
     begin(fetch) {
-      const listed = { ...fetch, tags: undefined as readonly string[] | undefined };
+      const listed: Listed = { ...fetch, tags: undefined, orders: 0 };
       const tracked: Tracked = {
         tell(tags) {
           listed.tags = tags;
@@ -49,10 +58,15 @@ export function createUnderWay(): UnderWay {
     forbid(keys, { groups, spare } = {}) {
       const named = new Set(keys);
       const isMember = groups && memberOf(groups);
-      for (const [tracked, { key, host, tags, forbid }] of [...all]) {
+      for (const [tracked, listed] of [...all]) {
+        const { key, host, tags, forbid } = listed;
         if (tracked === spare) continue;
         if (named.has(key) || (tags && isMember?.({ host, tags }))) forbid();
-        else if (!tags && isMember && host === groups.host) forbid(isMember);
+        else if (!tags && isMember && host === groups.host) {
+          listed.orders += 1;
+          if (listed.orders <= maxOrders) forbid(isMember);
+          else forbid();
+        }
       }
     },
   };

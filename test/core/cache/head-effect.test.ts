@@ -162,6 +162,22 @@ describe('a HEAD of something stale', () => {
     assert.equal(await xCache(engine), 'MISS two');
   });
 
+  it('does not bring back what was in a group that was invalidated meanwhile (RFC 9875 §3)', async () => {
+    const engine = createTestEngine();
+    engine.upstream.script = (call) =>
+      call.respond({ headers: [...fresh, 'Cache-Groups', '"news"'], body: 'one' });
+    await engine.fetch();
+    await engine.clock.advance(60_000);
+    engine.upstream.script = undefined;
+    const head = engine.fetch('/', { method: 'HEAD' });
+    const groups = { host: 'www.demo.test', groups: ['news'] };
+    engine.coalescer.invalidate([], { groups });
+    engine.store.remove([], true, groups);
+    engine.upstream.call(1).respond({ headers: fresh, lengthBytes: 0, body: '' });
+    await head;
+    assert.equal(engine.store.memory.count, 0);
+  });
+
   it('does not store when an unsafe request has changed the target meanwhile (RFC 9111 §4.4)', async () => {
     const engine = await start({ headers: fresh });
     engine.upstream.script = undefined;

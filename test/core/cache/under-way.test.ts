@@ -1,7 +1,7 @@
 /** Rules of core/cache/under-way.ts: what may no longer be stored once something was invalidated (RFC 9111 §4.4, RFC 9875 §3). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createUnderWay } from '../../../core/cache/under-way.ts';
+import { createUnderWay, maxOrders } from '../../../core/cache/under-way.ts';
 
 function start() {
   const list = createUnderWay();
@@ -35,6 +35,15 @@ test('a group forbids what is in it, and on its host what turns out to be in it'
   begin('unknown elsewhere', 'b.test');
   forbid([], { groups: news });
   assert.deepEqual(forbidden, ['member', 'unknown, if it is meant']);
+});
+
+test('what waits for its head for long is forbidden when too many groups have come meanwhile', () => {
+  const { begin, forbid, forbidden } = start();
+  begin('slow');
+  for (let n = 0; n < maxOrders; n += 1) forbid([], { groups: news });
+  assert.deepEqual(new Set(forbidden), new Set(['slow, if it is meant']));
+  forbid([], { groups: news });
+  assert.equal(forbidden.at(-1), 'slow');
 });
 
 test('what is over is not forbidden any more', () => {
