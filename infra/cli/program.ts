@@ -60,6 +60,7 @@ function createProgram(context: CliContext, setExitCode: SetExitCode): Command {
   addCheck(program, context);
   addGet(program, context);
   addExplain(program, context, setExitCode);
+  addExplainDns(program, context);
   addPurge(program, context, setExitCode);
   addStatus(program, context);
   addReload(program, context, setExitCode);
@@ -163,6 +164,26 @@ function addExplain(program: Command, context: CliContext, setExitCode: SetExitC
     const { explain } = await import('./verbs/explain.ts');
     setExitCode(await explain(context, url, options));
   });
+}
+
+function addExplainDns(program: Command, context: CliContext): void {
+  program
+    .command('explain-dns')
+    .summary('say which PoP the DNS sends a client to, and why')
+    .description(
+      'Asks the DNS of the network as a client at a place would; prints every PoP in the order of preference, the answer, and for whom it holds.',
+    )
+    .argument('<name>', 'a host of a site of the network')
+    .requiredOption(
+      '--from <place>',
+      'a place of the configuration, such as Tokyo, or an IP address',
+    )
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (name, options) => {
+      const { explainDns } = await import('./verbs/explain-dns.ts');
+      await explainDns(context, name, options);
+    });
 }
 
 function addPurge(program: Command, context: CliContext, setExitCode: SetExitCode): void {
