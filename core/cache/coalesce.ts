@@ -66,6 +66,9 @@ const maxAttempts = 4;
 const hitForMissMs = 120_000;
 const rememberedKeys = 10_000;
 
+/** To a condition or to a range. */
+const statusesOfOne: ReadonlySet<number> = new Set([304, 412, 416]);
+
 /** Creates the coalescer of a worker. */
 export function createCoalescer(
   deps: { clock: Clock; metrics: Metrics; purges: { readonly index: PurgeIndex } },
@@ -99,7 +102,7 @@ export function createCoalescer(
       varyHints.set(baseKey(text), head.entry.varyFields);
     }
     // Of the URL nothing is known by an answer to one client's condition or range.
-    if (head.entry.status === 304 || head.entry.status === 416) return;
+    if (statusesOfOne.has(head.entry.status)) return;
     if (head.notStored === null) {
       misses.delete(text);
       return;

@@ -6,6 +6,7 @@
 import { combined, type RawHeaders, withoutFields } from '../http/headers.ts';
 import { selectVariant } from '../http/select-variant.ts';
 import { formatPosition, type Position, tierHeaders } from '../purge/command.ts';
+import { upstreamFailure } from '../upstream/failures.ts';
 import type {
   Upstream,
   UpstreamRequest,
@@ -69,6 +70,10 @@ export async function fetchForCache(
   if (!result.ok) return { kind: 'failed', failure: result.failure };
   const { response } = result;
   if (continuation) return receivedBehind(deps, request, continuation, response, epoch, signal);
+  if (response.status === 304 && fields.length === 0) {
+    response.body.abort();
+    return { kind: 'failed', failure: unasked304 };
+  }
   if (response.status !== 304 || nominated.length === 0) {
     const result = received(request, response, epoch, deps.maxObjectBytes);
     if (isOfNewVersion(deps.store, request, result))
@@ -88,6 +93,9 @@ export async function fetchForCache(
   // It means none of what is stored, or forbids to keep it: then the whole, without conditions.
   return fetchForCache(deps, request, noCandidates, epoch, signal);
 }
+
+/** RFC 9110 §15.4.5: it says that somebody has the content already. Whoever asked for it without a condition has not. */
+const unasked304 = upstreamFailure('framing', 'a 304 to a request without a condition');
 
 /** Whether a slice beside the one that came is stored and of another representation: then all that are stored are outdated. */
 function isOfNewVersion(

@@ -5,7 +5,7 @@
  * Invariants: a response is labelled with the position that was read before its request was sent, or with a tier's own label
  * if that is not older; what a purge by tag could miss is not stored.
  */
-import { updateStoredHeaders } from '../http/conditional.ts';
+import { isConditional, updateStoredHeaders } from '../http/conditional.ts';
 import { formatHttpDate } from '../http/date.ts';
 import { type Freshness, type FreshnessDefaults, freshnessOf } from '../http/freshness.ts';
 import { combined, first, type RawHeaders, withoutFields } from '../http/headers.ts';
@@ -78,7 +78,7 @@ export function received(
     cacheControl: effective.cacheControl,
     isKnownPart: part !== undefined,
   });
-  const refused = judged.storable ? refusedAsPart(request, response) : judged.why;
+  const refused = judged.storable ? refusedToOne(request, response) : judged.why;
   const notStored =
     refused ?? refusedByUs(label, dropped, response.body.lengthBytes ?? 0, maxObjectBytes);
   const validity = { label: label ?? epoch, staleSinceMs: report.staleSinceMs ?? null };
@@ -176,8 +176,15 @@ export function reportOf(response: UpstreamResponse): FetchReport {
   };
 }
 
-/** RFC 9110 §15.5.17: about the range that was asked for, which no key names; whoever wants other bytes must not be given it. */
-function refusedAsPart({ part }: CacheRequest, { status }: UpstreamResponse): NotStored | null {
+/**
+ * Answers to what no key names: RFC 9110 §15.5.17, to a range, and whoever wants other bytes must not be given it; §15.5.13, to a
+ * client's condition.
+ */
+function refusedToOne(
+  { part, headers }: CacheRequest,
+  { status }: UpstreamResponse,
+): NotStored | null {
+  if (status === 412 && isConditional(headers)) return 'error-status';
   return part && status === 416 ? 'partial' : null;
 }
 

@@ -157,6 +157,26 @@ describe('the upstream request', () => {
     assert.equal(engine.upstream.calls.length, 2);
   });
 
+  it('a 304 that nobody has asked for is no answer, whatever the client’s own conditions are (RFC 9110 §15.4.5)', async () => {
+    const engine = engineWith([{ headers: [...fresh, 'ETag', '"1"'], body: 'one' }]);
+    engine.upstream.script = (call) =>
+      call.respond({ status: 304, headers: ['ETag', '"9"'], body: '' });
+    assert.equal((await engine.fetch()).answer.kind, 'failed');
+    assert.equal((await engine.fetch('/', { method: 'HEAD' })).answer.kind, 'failed');
+    await engine.fetch('/', { headers: conditions });
+    const { answer } = await engine.fetch('/', { headers: conditions });
+    assert.ok(answer.kind === 'failed' && answer.failure.kind === 'framing');
+  });
+
+  it('an answer to a client’s condition is for it alone, if it fails as well: 412 is not stored', async () => {
+    const engine = engineWith([
+      { status: 412, headers: fresh, body: 'no' },
+      { headers: fresh, body: 'one' },
+    ]);
+    await engine.fetch('/', { headers: ['If-None-Match', '*'] });
+    assert.equal(await get(engine), 'MISS fwd=uri-miss: one');
+  });
+
   it('carries the position that was read before, for a tier', async () => {
     const engine = engineWith([{ headers: fresh, body: 'one' }]);
     engine.journal.purge([{ kind: 'everything' }]);
