@@ -18,6 +18,8 @@ export interface Superseded {
 }
 
 const rememberedKeys = 10_000;
+/** A variant may be named by a field of kilobytes, a cookie say. */
+export const rememberedCharacters = 8_000_000;
 /** Of one key; what is forgotten has its row by then. */
 const rememberedVariants = 16;
 
@@ -29,7 +31,12 @@ export function goesBefore(newer: Newer, older: Newer): boolean {
 
 /** Creates the memory of one worker. */
 export function createSuperseded(): Superseded {
-  const awaited = new LRUCache<string, readonly Newer[]>({ max: rememberedKeys });
+  const awaited = new LRUCache<string, readonly Newer[]>({
+    max: rememberedKeys,
+    maxSize: rememberedCharacters,
+    sizeCalculation: (all, key) =>
+      all.reduce((sum, { variant }) => sum + variant.length, key.length + 1),
+  });
   return {
     note(newer) {
       const others = (awaited.get(newer.key) ?? []).filter((known) => !goesBefore(newer, known));

@@ -1,7 +1,12 @@
 /** Rules of core/cache/superseded.ts: copies that another worker has replaced. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createSuperseded, goesBefore, isServedElsewhere } from '../../../core/cache/superseded.ts';
+import {
+  createSuperseded,
+  goesBefore,
+  isServedElsewhere,
+  rememberedCharacters,
+} from '../../../core/cache/superseded.ts';
 import { type ResponseOverrides, responseWith } from '../../support/responses.ts';
 
 const varyFields = ['x-a'];
@@ -54,6 +59,16 @@ describe('of the rows on disk', () => {
     const rows = Array.from({ length: 20 }, (_, n) => at(1, { variant: variant(n) }));
     assert.deepEqual(superseded.current(key, rows), rows.slice(0, 4));
   });
+});
+
+it('long variants of many URLs are remembered up to a bound: the oldest are forgotten', () => {
+  const superseded = createSuperseded();
+  const variant = `x-a:${'x'.repeat(rememberedCharacters / 4)}\n`;
+  const keys = [0, 1, 2, 3].map((n) => `http://www.demo.test/${n}`);
+  for (const key of keys) superseded.note(at(5, { key, variant }));
+  const isAwaited = (key: string) =>
+    superseded.current(key, [at(1, { key, variant })]).length === 0;
+  assert.deepEqual(keys.map(isAwaited), [false, true, true, true]);
 });
 
 describe('other workers are told', () => {
