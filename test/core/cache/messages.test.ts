@@ -92,7 +92,9 @@ for (const [way, method, fields] of ways) {
           socket.write(connection === 1 ? `${head}\r\n${poison}` : `${lengthHead(4)}good`);
         });
         const answer = await ask(`${method} /bad HTTP/1.1`, fields);
-        assert.deepEqual([answer.status, answer.body], [Number(what.slice(0, 3)), '']);
+        // A 304 that nobody has asked for confirms nothing: the cache takes it for a failure (RFC 9110 §15.4.5).
+        if (isStored && what.startsWith('304')) assert.equal(answer.status, 502);
+        else assert.deepEqual([answer.status, answer.body], [Number(what.slice(0, 3)), '']);
         const next = await ask('GET /next HTTP/1.1');
         assert.deepEqual([next.status, next.body], [200, 'good']);
         assert.equal(origin.connections, 2);
