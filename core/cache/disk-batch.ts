@@ -101,14 +101,14 @@ export function createBatch(deps: BatchDeps): Batch {
     result('stored');
   };
   const remove = (job: RemoveJob) => {
-    for (const key of job.keys) {
-      for (const id of store.rowsBelow(key)) doom(id, 'invalidated');
-    }
     let left = groupRowsAtOnce;
-    for (const group of job.groups?.groups ?? []) {
-      const rows = store.tagged(group, job.groups?.host ?? '', left);
+    const doomAll = (rows: readonly number[]) => {
       for (const id of rows) doom(id, 'invalidated');
       left -= rows.length;
+    };
+    for (const key of job.keys) doomAll(store.rowsBelow(key, left));
+    for (const group of job.groups?.groups ?? []) {
+      doomAll(store.tagged(group, job.groups?.host ?? '', left));
     }
     store.afterCommit(left > 0 ? job.onRemoved : () => queue.putBack([job]));
   };

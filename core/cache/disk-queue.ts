@@ -9,8 +9,9 @@ import { assertNever } from '../runtime/deps.ts';
 import { chunkBytes, type DropReason, type FromWriter, type ToWriter } from './disk-messages.ts';
 import type { StoredResponseInit } from './entry.ts';
 import type { HostGroups } from './host-groups.ts';
+import { baseKey } from './part.ts';
 
-/** Rows that a removal by groups takes in one batch: purges must not wait for thousands of them. */
+/** Rows that a removal by groups, or of a URL with its parts, takes in one batch: purges must not wait for thousands of them. */
 export const groupRowsAtOnce = 500;
 
 /** A worker, as the writer sees it. */
@@ -153,7 +154,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   ) => {
     // What is being fetched may be from before the request that changed the target.
     const named = new Set(keys);
-    for (const write of [...openWrites]) if (named.has(write.key)) drop(write, 'purged');
+    for (const write of [...openWrites]) if (named.has(baseKey(write.key))) drop(write, 'purged');
     const onRemoved = () => port.post({ type: 'removed', call });
     push({ type: 'remove', keys, groups, onRemoved });
   };

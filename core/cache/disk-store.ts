@@ -65,8 +65,8 @@ export interface DiskStore {
   response(rowId: number): ResponseRow | undefined;
   /** The variants of a key, oldest first. */
   variantsOf(key: string): { id: number; variant: string }[];
-  /** All rows of a URL's key and of the keys of its parts below it. */
-  rowsBelow(key: string): number[];
+  /** Up to `limit` rows of a URL's key and of the keys of its parts below it. */
+  rowsBelow(key: string, limit: number): number[];
   /** Up to `limit` responses of a host that have the tag. */
   tagged(tag: string, host: string, limit: number): number[];
   touch(rowId: number): void;
@@ -194,7 +194,8 @@ export function createDiskStore(database: SqliteDatabase, options: DiskStoreOpti
     response: (rowId) => sql.response.get(rowId),
     variantsOf: (key) => sql.variants.all(key),
     // A key has no space but before the name of a part, and "!" is the character after it.
-    rowsBelow: (key) => sql.rowsBelow.all(key, `${key} `, `${key}!`).map((row) => row.id),
+    rowsBelow: (key, limit) =>
+      sql.rowsBelow.all(key, `${key} `, `${key}!`, limit).map((row) => row.id),
     tagged: (tag, host, limit) => sql.tagged.all(tag, host, limit).map((row) => row.id),
     touch(rowId) {
       tick += 1;
@@ -246,8 +247,8 @@ function prepare(database: SqliteDatabase) {
     variants: database.prepare<[string], { id: number; variant: string }>(
       'select id, variant from responses where key = ? order by id',
     ),
-    rowsBelow: database.prepare<[string, string, string], { id: number }>(
-      'select id from responses where key = ? or (key >= ? and key < ?)',
+    rowsBelow: database.prepare<[string, string, string, number], { id: number }>(
+      'select id from responses where key = ? or (key >= ? and key < ?) limit ?',
     ),
     oldest: database.prepare<[number], { id: number }>(
       'select id from responses order by used_at limit ?',

@@ -3,6 +3,7 @@ import { chunkBytes } from '../../core/cache/disk-messages.ts';
 import type { DiskTier, DiskWrite } from '../../core/cache/disk-tier.ts';
 import { initOf, StoredResponse, type StoredResponseInit } from '../../core/cache/entry.ts';
 import { memberOf } from '../../core/cache/host-groups.ts';
+import { baseKey } from '../../core/cache/part.ts';
 
 export interface FakeWrite extends DiskWrite {
   readonly key: string;
@@ -69,7 +70,7 @@ export function createFakeDisk(): FakeDisk {
       removed.push(...keys);
       const isMember = groups && memberOf(groups);
       for (const [rowId, { init }] of rows) {
-        if (keys.includes(init.key) || isMember?.(init)) rows.delete(rowId);
+        if (keys.includes(baseKey(init.key)) || isMember?.(init)) rows.delete(rowId);
       }
       onRemoved?.();
     },

@@ -79,3 +79,42 @@ test('a row whose head is damaged goes as well, by what is listed of it', async 
   await remove(disk);
   assert.equal(disk.writer.stats().responses, 0);
 });
+
+test('a URL goes with all its slices, in portions, and nothing beside it', async (t) => {
+  const disk = await openDisk(t);
+  const { key } = response('film');
+  const count = groupRowsAtOnce + 1;
+  const keys = Array.from({ length: count }, (_, n) => `${key} slice=${n}`);
+  for (const name of [...keys, key, `${key}!`, `${key}2`, `${key}2 slice=0`]) {
+    const write = disk.tier.begin(name);
+    write.append(bodyOf(10, 'x'));
+    write.finish({ ...response('film', { bodyBytes: 10 }), key: name }, 8);
+  }
+  await disk.settle();
+  assert.equal(disk.writer.stats().responses, count + 4);
+  const steps: number[] = [];
+  let isRemoved = false;
+  disk.tier.remove([key], () => {
+    isRemoved = true;
+  });
+  const look = () => {
+    steps.push(disk.writer.stats().responses);
+    if (!isRemoved) disk.clock.after(0, look);
+  };
+  disk.clock.after(0, look);
+  await disk.clock.advance(0);
+  assert.deepEqual(steps, [count + 4 - groupRowsAtOnce, 3]);
+});
+
+test('a slice that is being written when its URL is dropped does not become visible (RFC 9111 §4.4)', async (t) => {
+  const disk = await openDisk(t);
+  const { key } = response('film');
+  const write = disk.tier.begin(`${key} slice=3`);
+  write.append(bodyOf(300_000, 'x'));
+  await disk.settle();
+  disk.tier.remove([key]);
+  await disk.settle();
+  write.finish({ ...response('film', { bodyBytes: 300_000 }), key: `${key} slice=3` }, 8);
+  await disk.settle();
+  assert.equal(disk.writer.stats().responses, 0);
+});
