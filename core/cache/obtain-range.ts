@@ -4,7 +4,6 @@
  */
 import { combined } from '../http/headers.ts';
 import { type WantedRange, wantedRanges } from '../http/partial.ts';
-import { DEFAULT_MAX_RANGES } from '../http/range.ts';
 import type { CacheRequest } from './exchange.ts';
 import { type Answer, type ObtainDeps, type ObtainOptions, obtain } from './obtain.ts';
 import { forPart, forWhole, partRequest } from './part.ts';
@@ -32,8 +31,7 @@ export function obtainRange(
 /** The ranges that are to be answered as such; undefined: the whole is wanted (RFC 9110 §14.2: Range is for GET). */
 function rangesOf({ method, headers }: CacheRequest): WantedRange[] | undefined {
   const field = method === 'GET' ? combined(headers, 'range') : undefined;
-  const ranges = field === undefined ? undefined : wantedRanges(field);
-  return ranges && ranges.length <= DEFAULT_MAX_RANGES ? ranges : undefined;
+  return field === undefined ? undefined : wantedRanges(field);
 }
 
 /** Answers a request of another worker. What it asks for in part may be here whole, or on its way. */

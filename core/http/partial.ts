@@ -6,7 +6,7 @@
  */
 import { strongMatch } from './conditional.ts';
 import { combined, first, type RawHeaders, trimWhitespace, withoutFields } from './headers.ts';
-import { type ByteRange, contentRange } from './range.ts';
+import { type ByteRange, contentRange, DEFAULT_MAX_RANGES } from './range.ts';
 
 /** Bytes `start` to `end`, both included, of a representation of `totalBytes`. */
 export type BytePart = ByteRange & { readonly totalBytes: number };
@@ -27,12 +27,14 @@ export function wantedRange(requestHeaders: RawHeaders): WantedRange | undefined
   return ranges?.length === 1 ? ranges[0] : undefined;
 }
 
-/** All ranges of a Range field in their order; undefined when it must be ignored. */
+/** All ranges of a Range field in their order; undefined when it must be ignored, or has more members than `parseRange` takes. */
 export function wantedRanges(value: string): WantedRange[] | undefined {
   const equals = value.indexOf('=');
   if (equals === -1 || value.slice(0, equals).toLowerCase() !== 'bytes') return undefined;
+  const members = value.slice(equals + 1).split(',', DEFAULT_MAX_RANGES + 1);
+  if (members.length > DEFAULT_MAX_RANGES) return undefined;
   const ranges: WantedRange[] = [];
-  for (const member of value.slice(equals + 1).split(',')) {
+  for (const member of members) {
     const spec = trimWhitespace(member);
     if (spec === '') continue;
     const range = wantedOf(spec);

@@ -11,6 +11,7 @@ import {
   wantedRanges,
   withPart,
 } from '../../../core/http/partial.ts';
+import { parseRange } from '../../../core/http/range.ts';
 
 const from = (start: number, end = Number.POSITIVE_INFINITY) =>
   ({ kind: 'from', start, end }) as const;
@@ -35,6 +36,12 @@ describe('what a Range field wants before the size is known (RFC 9110 §14.1.2)'
     assert.deepEqual(wantedRange(['Range', 'bytes=1-2']), from(1, 2));
     assert.equal(wantedRange(['Range', 'bytes=1-2,4-5']), undefined);
     assert.equal(wantedRange([]), undefined);
+  });
+
+  it('is nothing where a body would be sent whole for the number of members, empty ones too', () => {
+    assert.deepEqual(wantedRanges(`bytes=0-1${','.repeat(15)}`), [from(0, 1)]);
+    assert.equal(wantedRanges(`bytes=0-1${','.repeat(16)}`), undefined);
+    assert.equal(parseRange(`bytes=0-1${','.repeat(16)}`, 10).kind, 'whole');
   });
 
   it('goes upstream as it was understood', () => {
