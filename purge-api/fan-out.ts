@@ -5,7 +5,7 @@
  * Invariants: a second live instance of an id is refused; an instance that has not been heard of for a lease counts as
  * dead; a node that reads or acknowledges too slowly is cut, and catches up after it has dialled again.
  */
-import { protocolVersion } from '../core/purge/command.ts';
+import { type DownMessage, protocolVersion } from '../core/purge/command.ts';
 import { every, type Random, type Timer } from '../core/runtime/deps.ts';
 import type { Duplex, DuplexHandlers } from '../core/runtime/duplex.ts';
 import {
@@ -31,7 +31,7 @@ export interface FanOutOptions {
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
 }
 
-export type RequestKind = 'reload' | 'explain' | 'dry-run';
+export type RequestKind = Extract<DownMessage, { type: 'request' }>['what'];
 
 export interface Answer {
   ok: boolean;

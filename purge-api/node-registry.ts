@@ -187,5 +187,15 @@ function reachText(topology: TopologyWithSecret, summary: NodeSummary): string |
 function viewOf(record: NodeRecord): ViewNode {
   const { summary, isConnected, heardAtMs, instance, version, position, health } = record;
   const { id, role } = summary;
-  return { id, role, connected: isConnected, heardAtMs, instance, version, position, health };
+  return {
+    id,
+    role,
+    connected: isConnected,
+    heardAtMs,
+    instance,
+    version,
+    position,
+    health,
+    quarantined: false,
+  };
 }

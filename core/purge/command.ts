@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 /** Incremented when an older peer could misunderstand a newer one; a mismatch is refused at `hello`. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** The path of the stream on purge-api's listener. */
 export const streamPath = '/v1/stream';
@@ -77,6 +77,9 @@ export function startOf(identity: string): Position {
   return { identity, seq: 0, hash: '' };
 }
 
+/** Instances that a `hello` may name as succeeded. */
+export const maxSucceeded = 16;
+
 export const roleSchema = z.enum(['edge', 'shield', 'dns']);
 
 const nodeHealth = z.strictObject({
@@ -103,14 +106,21 @@ export const upMessageSchema = z.discriminatedUnion('type', [
     role: roleSchema,
     /** Random for each process start: tells a restart from a second instance. */
     instance: z.string().max(64),
+    /** Earlier instances that are dead for certain: this one has their data folder, which only one can hold. */
+    succeeds: z.array(z.string().max(64)).max(maxSucceeded),
     /** Null: the node holds nothing and takes any position. */
     position: positionSchema.nullable(),
     topologyHash: z.string().max(64),
     /** Whether the node wants `view` messages. */
     wantsView: z.boolean(),
     health: nodeHealth,
+    /** With which it signs its acknowledgements: SPKI in DER, base64. */
+    publicKey: z.string().max(500).optional(),
   }),
-  /** Every third of the lease, and at once when the health changes. `version` grows with each within an instance. */
+  /**
+   * Every third of the lease, and at once when the health changes; asks for the lease anew. `version` grows with each within an
+   * instance; the `hello` counts as 0.
+   */
   z.strictObject({
     type: z.literal('renew'),
     version: z.number().int(),
@@ -119,7 +129,12 @@ export const upMessageSchema = z.discriminatedUnion('type', [
     topologyHash: z.string().max(64),
   }),
   /** All workers and the disk have applied everything up to the position. */
-  z.strictObject({ type: z.literal('ack'), position: positionSchema, appliedAtMs: z.number() }),
+  z.strictObject({
+    type: z.literal('ack'),
+    position: positionSchema,
+    appliedAtMs: z.number(),
+    signature: z.string().max(500).optional(),
+  }),
   /** How many stored responses the entry matched; counted in the background, may follow the `ack`. */
   z.strictObject({
     type: z.literal('matched'),
@@ -157,6 +172,8 @@ export const viewNodeSchema = z.strictObject({
   version: z.number().int(),
   position: positionSchema.nullable(),
   health: nodeHealth.nullable(),
+  /** It holds no lease for certain: purges count as converged without it, so nobody should be sent there. */
+  quarantined: z.boolean(),
 });
 export type ViewNode = z.output<typeof viewNodeSchema>;
 
@@ -172,6 +189,15 @@ export const downMessageSchema = z.discriminatedUnion('type', [
      */
     resume: z.enum(['follow', 'reset']),
     reason: z.string().optional(),
+  }),
+  /**
+   * The answer to the renewal `version`. Granted: for the lease's length from when that renewal was sent; where the node holds
+   * none at that moment it holds it only once it has applied everything up to `head`.
+   */
+  z.strictObject({
+    type: z.literal('lease'),
+    version: z.number().int(),
+    head: positionSchema,
   }),
   /** Entries in order; a gap means that some were lost, and the node asks again from its position. */
   z.strictObject({
@@ -191,7 +217,7 @@ export const downMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('request'),
     request: z.string(),
-    what: z.enum(['reload', 'explain', 'dry-run']),
+    what: z.enum(['reload', 'explain', 'dry-run', 'warm']),
     body: z.unknown(),
   }),
   z.strictObject({
@@ -212,6 +238,8 @@ export const tierHeaders = {
   tier: 'breakwater-tier',
   /** The asking tier's position: `IDENTITY SEQ HASH`. */
   position: 'breakwater-position',
+  /** `1`: the asking tier holds a lease. Without one it may not be given what was stored before, but by a shield under its own. */
+  lease: 'breakwater-lease',
   /** `1`: a background refresh, for which a stale answer is not good enough. */
   refresh: 'breakwater-refresh',
   /** The position under which an answer is valid: `IDENTITY SEQ HASH`. */

@@ -44,6 +44,8 @@ export interface NodeStreamOptions {
   node: StreamNode;
   /** Random for each process start. */
   instance: string;
+  /** Earlier instances of the node that are dead for certain. */
+  succeeds?: readonly string[];
   /** Whether purge-api sends `view` messages. */
   wantsView: boolean;
   /** What ALL workers and the disk have applied; null: the node holds nothing. Asked at `hello` and at each renewal. */
@@ -162,13 +164,14 @@ function stateOf({ position, health, topologyHash, topology }: NodeStreamOptions
 }
 
 function helloOf(options: NodeStreamOptions): UpMessage {
-  const { node, instance, wantsView } = options;
+  const { node, instance, succeeds = [], wantsView } = options;
   return {
     type: 'hello',
     protocol: protocolVersion,
     node: node.id,
     role: node.role,
     instance,
+    succeeds: [...succeeds],
     wantsView,
     ...stateOf(options),
   };

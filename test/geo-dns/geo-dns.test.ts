@@ -115,6 +115,7 @@ const viewOf = (version: number, id: string, health: NodeHealth): DownMessage =>
       version,
       position: null,
       health,
+      quarantined: false,
     },
   ],
 });

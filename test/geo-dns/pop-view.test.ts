@@ -46,6 +46,7 @@ const heard = (changes: Partial<ViewNode> = {}): ViewNode => ({
   version: 1,
   position: null,
   health: good,
+  quarantined: false,
   ...changes,
 });
 const viewOf = (version: number, node: ViewNode, epochMs = 50): ViewMessage => ({

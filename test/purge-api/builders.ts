@@ -133,6 +133,7 @@ function createFakeNode({ fanOut, journal }: Assembly, id: string): FakeNode {
         node: id,
         role: roles[id] ?? 'edge',
         instance: 'first',
+        succeeds: [],
         position,
         topologyHash: 'same',
         wantsView: false,

@@ -54,6 +54,7 @@ describe('node stream', () => {
       node: 'par',
       role: 'edge',
       instance: 'first-start',
+      succeeds: [],
       position: head,
       topologyHash: topology.hash,
       wantsView: true,
