@@ -56,6 +56,8 @@ interface PopState {
   heard?: Pick<ViewNode, 'instance' | 'version'> & { atMs: number };
   /** Whether its stream to purge-api was up when that was last told. */
   connected?: boolean;
+  /** Purges count as converged without it (purge-api says so), so nobody may be sent there. */
+  quarantined?: boolean;
 }
 
 export interface PopViewDeps {
@@ -112,6 +114,7 @@ export function createPopView(
         if (!applyHeard(state, node)) metrics.viewIgnored('older-node');
         if (isHint(state, node)) onHint?.(node.id);
         state.connected = node.connected;
+        state.quarantined = node.quarantined;
       }
       refresh();
     },
@@ -179,8 +182,12 @@ function standingOf(pop: Pop, state: PopState): PopStanding {
   return { pop, standing, why, load: state.statement?.load ?? 0 };
 }
 
-function judge(pop: Pop, { reached, problem, statement }: PopState): [Standing, string] {
+function judge(
+  pop: Pop,
+  { reached, problem, statement, quarantined }: PopState,
+): [Standing, string] {
   if (reached !== 'yes' || !statement) return ['unhealthy', problem];
+  if (quarantined) return ['quarantined', 'it has not been heard of at purge-api for a lease'];
   if (statement.draining) return ['draining', 'it is shutting down'];
   if (!statement.ready) return ['unhealthy', statement.reason ?? 'it says that it is not ready'];
   if (pop.drain) return ['draining', 'drained in the configuration'];

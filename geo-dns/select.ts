@@ -10,7 +10,7 @@ import { distanceKm, loadPenaltyKm } from './latency.ts';
 import type { Located } from './locate/locate.ts';
 
 /** `in`, or why a PoP is not handed out. */
-export type Standing = 'in' | 'unhealthy' | 'draining';
+export type Standing = 'in' | 'unhealthy' | 'draining' | 'quarantined';
 
 export interface PopStanding {
   pop: Pick<Pop, 'id' | 'location' | 'advertise'>;

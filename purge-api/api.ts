@@ -16,7 +16,7 @@ import { type Caller, mayUse, outsideOf } from './auth.ts';
 import { type ExplainDeps, explainNetwork } from './explain.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
-import type { NodeRecord } from './node-registry.ts';
+import type { NodeStanding } from './node-registry.ts';
 import { describeRoutes } from './openapi.ts';
 import { describeSelector, parsePurge } from './parse-purge.ts';
 import { presentEntry, presentNode, presentPurge } from './present.ts';
@@ -33,7 +33,7 @@ export interface ApiDeps extends ExplainDeps {
   topology(): TopologyWithSecret;
   authenticate(authorization: string | undefined): Caller | undefined;
   /** Every node, purge-api included. */
-  nodes(): readonly NodeRecord[];
+  nodes(): readonly NodeStanding[];
   /** Asks every node, and purge-api itself, to read its file again. */
   reload(): Promise<ReloadOutcome>;
 }
@@ -175,7 +175,7 @@ async function getPurge(deps: ApiDeps, context: ApiContext): Promise<Response> {
 function getNodes(deps: ApiDeps, context: ApiContext): Response {
   const { network, hash } = deps.topology();
   const head = deps.journal.head();
-  const nodes = deps.nodes().map((record) => presentNode(record, head, hash));
+  const nodes = deps.nodes().map((standing) => presentNode(standing, head, hash));
   return context.json({ network, head, nodes });
 }
 

@@ -12,6 +12,7 @@ import type { ReloadAnswer, ReloadOutcome } from './api.ts';
 import { type Caller, createTokenAuth, outsideOf } from './auth.ts';
 import { createFanOut, type FanOut } from './fan-out.ts';
 import type { Journal } from './journal.ts';
+import { createLeases } from './leases.ts';
 import { createPurgeMetrics, type PurgeMetrics } from './metrics.ts';
 import type { AppendAnswer, AppendMessage } from './node-link.ts';
 import { createNodeRegistry, type NodeRegistry } from './node-registry.ts';
@@ -52,7 +53,8 @@ export function assemble(context: NodeContext): Assembly {
     connectedNodes: () => fanOut.connectedIds().length,
     waiting: () => purges.waiting(),
   });
-  const registry = createNodeRegistry(clock, topology, () => fanOut.viewChanged());
+  const leases = createLeases(clock, topology.leaseMs);
+  const registry = createNodeRegistry(clock, topology, leases, () => fanOut.viewChanged());
   const gate = createStartGate(clock, cachingIds(topology), topology.leaseMs);
   const purges: Purges = createPurges({
     clock,
@@ -64,10 +66,8 @@ export function assemble(context: NodeContext): Assembly {
     publish: () => fanOut.publish(),
   });
   const fanOut: FanOut = createFanOut(
-    { clock, random, log, metrics, journal, registry },
+    { clock, random, log, metrics, journal, registry, leases, gate },
     {
-      leaseMs: topology.leaseMs,
-      onPositionSaid: gate.heard,
       onAcknowledged: purges.acknowledged,
       onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
     },

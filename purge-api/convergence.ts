@@ -2,7 +2,8 @@
  * Has a purge taken effect everywhere? Pure: from what each node has acknowledged to the answer, with the evidence for it.
  *
  * A purge n has converged when every edge and shield of the topology has acknowledged, by a position in this journal, that
- * all its workers and its disk have applied everything up to n. Starting and draining nodes count too.
+ * all its workers and its disk have applied everything up to n (starting and draining nodes too), or is quarantined: then it
+ * holds no lease, and serves nothing that it has not validated a moment before.
  */
 import type { Position } from '../core/purge/command.ts';
 
@@ -24,6 +25,14 @@ export interface NodeProgress {
   acknowledged: Position | null;
   /** Ascending by `seq`; older ones may have been forgotten. */
   acknowledgements: readonly Acknowledgement[];
+  /** It holds no lease for certain, and has not been heard of for at least as long as one lasts, or said goodbye. */
+  isQuarantined: boolean;
+  /** Another process may run under its id and hold a lease: what this one acknowledges is not enough. */
+  hasRival: boolean;
+  /** Since when it cannot be reached, by our clock, milliseconds since 1970; null: it can, or was never heard of. */
+  unreachableSinceMs: number | null;
+  /** It ended in order: it said goodbye. */
+  hasSaidGoodbye: boolean;
   /** How many stored responses the entry matched; undefined while it has not been counted. */
   matched(seq: number): number | undefined;
 }
@@ -35,8 +44,12 @@ export interface NodeEvidence {
   /** When the node had applied the purge, by its own clock. */
   appliedAt: string | null;
   matched: number | null;
+  /** Converged without its acknowledgement: it holds no lease, so it validates what it serves. */
   quarantined: boolean;
   state: 'acknowledged' | 'behind' | 'unreachable';
+  unreachableSince: string | null;
+  /** Why it has not acknowledged, in words; null: it has, or is about to. */
+  reason: string | null;
 }
 
 export interface Convergence {
@@ -56,8 +69,8 @@ export function judgeConvergence(
     const has = hasAcknowledged(node, seq, head.identity);
     return { node, has, first: has ? firstCovering(node.acknowledgements, seq) : undefined };
   });
-  const isConverged = judged.every(({ has }) => has);
-  const times = judged.map(({ first }) => first?.receivedAtMs ?? null);
+  const isConverged = judged.every(({ node, has }) => isSettled(node, has));
+  const times = judged.flatMap(({ has, first }) => (has ? [first?.receivedAtMs ?? null] : []));
   const isTimed = isConverged && times.every((time) => time !== null);
   return {
     status: isConverged ? 'converged' : 'pending',
@@ -68,19 +81,42 @@ export function judgeConvergence(
       cursor: node.acknowledged,
       appliedAt: isoTime(first?.appliedAtMs ?? null),
       matched: node.matched(seq) ?? null,
-      quarantined: false,
-      state: has ? 'acknowledged' : node.isConnected ? 'behind' : 'unreachable',
+      quarantined: !has && node.isQuarantined,
+      state: has ? 'acknowledged' : isUnreachable(node) ? 'unreachable' : 'behind',
+      unreachableSince: has ? null : isoTime(node.unreachableSinceMs),
+      reason: reasonOf(node, has),
     })),
   };
 }
 
-/** Whether every node has acknowledged `seq`: what a waiting caller waits for. */
-export function hasConverged(
-  seq: number,
-  identity: string,
-  progress: readonly NodeProgress[],
-): boolean {
-  return progress.every((node) => hasAcknowledged(node, seq, identity));
+/** The newest entry of the journal that has converged; −1: a node is missing that follows no position of this journal. */
+export function convergedThrough(head: Position, progress: readonly NodeProgress[]): number {
+  const through = progress.map((node) => {
+    if (node.isQuarantined) return head.seq;
+    if (node.hasRival || node.acknowledged?.identity !== head.identity) return -1;
+    return node.acknowledged.seq;
+  });
+  return Math.min(head.seq, ...through);
+}
+
+/** Whether nothing more has to be heard of the node. */
+function isSettled({ isQuarantined, hasRival }: NodeProgress, has: boolean): boolean {
+  return isQuarantined || (has && !hasRival);
+}
+
+function isUnreachable({ isConnected, isQuarantined }: NodeProgress): boolean {
+  return !isConnected || isQuarantined;
+}
+
+function reasonOf(node: NodeProgress, has: boolean): string | null {
+  if (node.hasRival && node.isConnected && !node.isQuarantined) {
+    return 'another process may still run under its id and hold a lease';
+  }
+  if (has) return null;
+  if (node.hasSaidGoodbye) return 'it was stopped';
+  if (!isUnreachable(node)) return null;
+  if (node.unreachableSinceMs === null) return 'never heard of';
+  return `unreachable since ${isoTime(node.unreachableSinceMs)}`;
 }
 
 function hasAcknowledged(node: NodeProgress, seq: number, identity: string): boolean {

@@ -17,16 +17,15 @@ import {
   type NodeLink,
   type Reply,
 } from './node-link.ts';
+import type { StartGate } from './start-gate.ts';
 
 export interface FanOutDeps extends LinkDeps {
   random: Random;
+  gate: StartGate;
 }
 
 export interface FanOutOptions {
-  leaseMs: number;
-  /** A node has said its position, and what follows from it has been done. */
-  onPositionSaid(nodeId: string): void;
-  /** Some node has acknowledged more than before. */
+  /** Some node has acknowledged more than before, or is quarantined. */
   onAcknowledged(): void;
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
 }
@@ -60,6 +59,7 @@ const viewDelayMs = 50;
 /** Entries unacknowledged for this long: the node is cut. */
 const stallLimitMs = 30_000;
 const stallCheckMs = 1000;
+const leaseCheckMs = 100;
 /** A connection that says no hello for this long is cut. */
 const helloLimitMs = 5000;
 /** Questions that may wait for answers. */
@@ -73,7 +73,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
   const view = createViewSender(deps, links);
 
   const admit = (hello: Hello, link: NodeLink): string | undefined => {
-    const problem = refusalOf(deps, options.leaseMs, hello, links.get(hello.node));
+    const problem = refusalOf(deps, hello, links.get(hello.node));
     if (problem !== undefined) return problem;
     links.get(hello.node)?.end('replaced', 'replaced by a newer connection');
     links.set(hello.node, link);
@@ -85,8 +85,17 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
   };
   const events = {
     admit,
-    onPositionSaid: options.onPositionSaid,
-    onAcknowledged: options.onAcknowledged,
+    onPositionSaid(nodeId: string) {
+      const wasOpen = isOpen(deps.gate);
+      deps.gate.heard(nodeId);
+      // It was the last that was missing: now all may have what they have asked for.
+      if (!wasOpen && isOpen(deps.gate)) grantAll();
+    },
+    onAsked: (link: NodeLink) => grantLease(deps, link),
+    onAcknowledged(link: NodeLink) {
+      grantLease(deps, link);
+      options.onAcknowledged();
+    },
     onAppend: options.onAppend,
     onReply: questions.settle,
     async onLost(reason: string) {
@@ -102,6 +111,14 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
       questions.abandon(id);
     },
   };
+  const grantAll = () => {
+    for (const link of links.values()) grantLease(deps, link);
+    options.onAcknowledged();
+  };
+  const leaseCheck = createLeaseCheck(deps, () => {
+    grantAll();
+    view.changed();
+  });
   const stallCheck = every(clock, stallCheckMs, () => {
     for (const link of links.values()) {
       if (link.feed.stalledMs() > stallLimitMs) link.end('slow', 'acknowledges too slowly');
@@ -131,6 +148,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
     },
     stop() {
       stallCheck.cancel();
+      leaseCheck.cancel();
       view.stop();
       for (const link of links.values()) link.feed.stop();
     },
@@ -139,8 +157,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
 
 /** Why `hello` cannot be admitted; undefined: it can. */
 function refusalOf(
-  { clock, registry }: FanOutDeps,
-  leaseMs: number,
+  { clock, registry, leases }: FanOutDeps,
   hello: Hello,
   live: NodeLink | undefined,
 ): string | undefined {
@@ -152,12 +169,49 @@ function refusalOf(
   if (record.summary.role !== hello.role) {
     return `"${hello.node}" is a node of the role ${record.summary.role}, not ${hello.role}`;
   }
-  const silentMs = clock.monotonicMs() - record.heardAtMonotonicMs;
-  const isSecond = live?.hello !== undefined && live.hello.instance !== hello.instance;
-  if (isSecond && silentMs <= leaseMs) {
+  const other = live?.hello?.instance;
+  const isSecond =
+    other !== undefined && other !== hello.instance && !hello.succeeds.includes(other);
+  if (isSecond && record.heardAt && !leases.hasLapsed(record.heardAt)) {
+    const silentMs = clock.monotonicMs() - record.heardAt.monotonicMs;
     return `another process runs as "${hello.node}" and was heard ${Math.round(silentMs)} ms ago`;
   }
   return undefined;
+}
+
+const isOpen = (gate: StartGate) => gate.waitingFor().length === 0;
+
+/** A node that is so far behind gets its first lease later; purges need not wait for it meanwhile. */
+const maxLagEntries = 1000;
+
+/** Gives the lease that the node has asked for last, if it may have it. */
+function grantLease({ gate, journal, leases, registry }: FanOutDeps, link: NodeLink): void {
+  const { hello } = link;
+  if (!hello || hello.role === 'dns' || !isOpen(gate)) return;
+  const { node, instance } = hello;
+  const version = leases.askedBy(node);
+  const head = journal.head();
+  const acknowledged = registry.find(node)?.acks.position;
+  if (version === undefined || acknowledged?.identity !== head.identity) return;
+  if (head.seq - acknowledged.seq > maxLagEntries && !leases.mayHold(node, instance)) return;
+  // First in the book: what is declared from here on waits for this node, whatever becomes of the message.
+  leases.granted(node);
+  link.duplex.send({ type: 'lease', version, head });
+}
+
+/** Looks who has become quarantined by the time alone, and whether the start gate has opened by it. */
+function createLeaseCheck({ clock, gate, registry }: FanOutDeps, onChange: () => void): Timer {
+  const standing = () => {
+    const quarantined = registry.progress().filter(({ isQuarantined }) => isQuarantined);
+    return `${isOpen(gate)} ${quarantined.map(({ node }) => node).join(' ')}`;
+  };
+  let last = standing();
+  return every(clock, leaseCheckMs, () => {
+    const next = standing();
+    if (next === last) return;
+    last = next;
+    onChange();
+  });
 }
 
 /** Sends the view to those who want it, at most once every `viewDelayMs`. */

@@ -12,6 +12,7 @@ import type { Duplex, DuplexHandlers } from '../core/runtime/duplex.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { type Journal, judgePosition } from './journal.ts';
+import type { Leases } from './leases.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { NodeRegistry } from './node-registry.ts';
 
@@ -25,6 +26,7 @@ export interface LinkDeps {
   metrics: PurgeMetrics;
   journal: Journal;
   registry: NodeRegistry;
+  leases: Leases;
 }
 
 export interface LinkEvents {
@@ -34,7 +36,9 @@ export interface LinkEvents {
   onLost(reason: string): Promise<void>;
   /** The node's position has been judged; if entries were lost, the journal has its new identity by now. */
   onPositionSaid(nodeId: string): void;
-  onAcknowledged(): void;
+  /** A caching node has asked for its lease. */
+  onAsked(link: NodeLink): void;
+  onAcknowledged(link: NodeLink): void;
   onReply(reply: Reply): void;
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
   onClosed(link: NodeLink): void;
@@ -137,9 +141,11 @@ async function take(state: LinkState, link: NodeLink, message: UpMessage): Promi
   if (!state.hello) return endLink(state, 'protocol', 'the first message was no hello');
   switch (message.type) {
     case 'renew':
-      return registry.renewed(nodeId, message);
+      registry.renewed(nodeId, message);
+      deps.leases.asked(nodeId, state.hello.instance, message.version);
+      return events.onAsked(link);
     case 'ack':
-      return acknowledge(state, message);
+      return acknowledge(state, link, message);
     case 'matched':
       return registry.matched(nodeId, message.seq, message.responses);
     case 'reply':
@@ -148,6 +154,7 @@ async function take(state: LinkState, link: NodeLink, message: UpMessage): Promi
       // Not awaited: the sync of the device must not hold up the acknowledgements behind it.
       return void append(state, message);
     case 'goodbye':
+      deps.leases.ended(nodeId, state.hello.instance);
       return registry.goodbye(nodeId);
     default:
       return assertNever(message);
@@ -162,6 +169,8 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   if (problem !== undefined) return refuse(state, problem);
   state.hello = hello;
   registry.hello(hello);
+  deps.leases.hello(nodeId, hello.instance, hello.succeeds);
+  deps.leases.asked(nodeId, hello.instance, 0);
   metrics.streamOpened();
   // geo-dns stores no responses, so it has no use for the journal.
   if (hello.role === 'dns') {
@@ -178,11 +187,12 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   registry.find(nodeId)?.acks.begin(standing.position);
   duplex.send({ type: 'welcome', head: bounds.head, resume: 'follow' });
   feed.begin(standing.position);
-  events.onAcknowledged();
+  events.onAcknowledged(link);
 }
 
 async function acknowledge(
   state: LinkState,
+  link: NodeLink,
   { position, appliedAtMs }: Extract<UpMessage, { type: 'ack' }>,
 ): Promise<void> {
   const { deps, nodeId, events, feed } = state;
@@ -195,7 +205,7 @@ async function acknowledge(
   }
   registry.acknowledged(nodeId, position, appliedAtMs);
   feed.acknowledged(position.seq);
-  events.onAcknowledged();
+  events.onAcknowledged(link);
 }
 
 async function append({ nodeId, duplex, events }: LinkState, message: AppendMessage) {

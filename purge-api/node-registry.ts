@@ -12,6 +12,7 @@ import { type NodeSummary, nodesOf, reachOf } from '../core/topology/nodes.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { type AckLog, createAckLog } from './ack-log.ts';
 import type { NodeProgress } from './convergence.ts';
+import type { Leases, Moment } from './leases.ts';
 
 type Hello = Extract<UpMessage, { type: 'hello' }>;
 type Renewal = Extract<UpMessage, { type: 'renew' }>;
@@ -24,8 +25,11 @@ export interface NodeRecord {
   instance: string | null;
   version: number;
   heardAtMs: number | null;
-  /** Our monotonic clock; for judging whether an instance is dead. */
-  heardAtMonotonicMs: number;
+  /** The same by both clocks; for judging whether an instance is dead. */
+  heardAt: Moment | null;
+  /** When its stream ended; null while it is up. */
+  lostAtMs: number | null;
+  hasSaidGoodbye: boolean;
   /** What the node last said; may be ahead of what it has acknowledged, or of another journal. */
   position: Position | null;
   health: NodeHealth | null;
@@ -33,9 +37,20 @@ export interface NodeRecord {
   acks: AckLog;
 }
 
+export type LeaseState = 'held' | 'waiting' | 'none';
+
+/** A node with what purge-api concludes. */
+export interface NodeStanding {
+  record: NodeRecord;
+  /** Null: it stores nothing and needs none. */
+  lease: { state: LeaseState; untilMs: number | null } | null;
+  /** A caching node that holds no lease for certain, and is not there to ask for one. */
+  quarantined: boolean;
+}
+
 export interface NodeRegistry {
   find(id: string): NodeRecord | undefined;
-  all(): readonly NodeRecord[];
+  standings(): readonly NodeStanding[];
   hello(message: Hello): void;
   renewed(id: string, message: Renewal): void;
   disconnected(id: string): void;
@@ -59,6 +74,7 @@ const maxMatchedCounts = 1000;
 export function createNodeRegistry(
   clock: Clock,
   topology: TopologyWithSecret,
+  leases: Leases,
   onChange: () => void,
 ): NodeRegistry {
   let records = new Map<string, NodeRecord>();
@@ -81,16 +97,27 @@ export function createNodeRegistry(
   };
   const heard = (record: NodeRecord) => {
     record.heardAtMs = clock.nowMs();
-    record.heardAtMonotonicMs = clock.monotonicMs();
+    record.heardAt = leases.now();
   };
+  const isQuarantined = (record: NodeRecord) =>
+    isCaching(record) &&
+    !leases.mayOtherHold(record.summary.id, null) &&
+    (!record.isConnected || record.hasSaidGoodbye || isSilent(record, leases));
   takeTopology(topology);
   return {
     find: (id) => records.get(id),
-    all: () => [...records.values()],
+    standings: () =>
+      [...records.values()].map((record) => ({
+        record,
+        lease: leaseOf(record, leases),
+        quarantined: isQuarantined(record),
+      })),
     hello: (message) =>
       update(message.node, (record) => {
         heard(record);
         record.isConnected = true;
+        record.lostAtMs = null;
+        record.hasSaidGoodbye = false;
         record.instance = message.instance;
         record.version = 0;
         record.position = message.position;
@@ -111,9 +138,11 @@ export function createNodeRegistry(
     disconnected: (id) =>
       update(id, (record) => {
         record.isConnected = false;
+        record.lostAtMs = clock.nowMs();
       }),
     goodbye: (id) =>
       update(id, (record) => {
+        record.hasSaidGoodbye = true;
         if (record.health) record.health = { ...record.health, ready: false, draining: true };
       }),
     self: (id, state) =>
@@ -131,13 +160,26 @@ export function createNodeRegistry(
       }),
     matched: counts.set,
     progress: () =>
-      [...records.values()].flatMap(({ summary: { id, role }, acks, isConnected }) => {
+      [...records.values()].flatMap((record) => {
+        const { id, role } = record.summary;
         if (role !== 'edge' && role !== 'shield') return [];
-        const { position, acknowledgements } = acks;
-        const matched = (seq: number) => counts.get(id, seq);
-        return [{ node: id, role, isConnected, acknowledged: position, acknowledgements, matched }];
+        const { position, acknowledgements } = record.acks;
+        return [
+          {
+            node: id,
+            role,
+            isConnected: record.isConnected,
+            acknowledged: position,
+            acknowledgements,
+            isQuarantined: isQuarantined(record),
+            hasRival: leases.mayOtherHold(id, record.instance),
+            unreachableSinceMs: unreachableSince(record, leases),
+            hasSaidGoodbye: record.hasSaidGoodbye,
+            matched: (seq: number) => counts.get(id, seq),
+          },
+        ];
       }),
-    view: () => [...records.values()].map(viewOf),
+    view: () => [...records.values()].map((record) => viewOf(record, isQuarantined(record))),
     setTopology(next) {
       takeTopology(next);
       onChange();
@@ -171,7 +213,9 @@ function newRecord(summary: NodeSummary): NodeRecord {
     instance: null,
     version: 0,
     heardAtMs: null,
-    heardAtMonotonicMs: Number.NEGATIVE_INFINITY,
+    heardAt: null,
+    lostAtMs: null,
+    hasSaidGoodbye: false,
     position: null,
     health: null,
     topologyHash: undefined,
@@ -184,7 +228,28 @@ function reachText(topology: TopologyWithSecret, summary: NodeSummary): string |
   return reach && formatHostPort(reach);
 }
 
-function viewOf(record: NodeRecord): ViewNode {
+function leaseOf(record: NodeRecord, leases: Leases): NodeStanding['lease'] {
+  if (!isCaching(record)) return null;
+  const untilMs = leases.untilMs(record.summary.id, record.instance);
+  if (untilMs !== null) return { state: 'held', untilMs };
+  return { state: record.isConnected ? 'waiting' : 'none', untilMs: null };
+}
+
+function isCaching({ summary: { role } }: NodeRecord): boolean {
+  return role === 'edge' || role === 'shield';
+}
+
+/** Its stream may be up for long after the line was cut. */
+function isSilent({ heardAt }: NodeRecord, leases: Leases): boolean {
+  return heardAt === null || leases.hasLapsed(heardAt);
+}
+
+function unreachableSince(record: NodeRecord, leases: Leases): number | null {
+  if (!record.isConnected) return record.lostAtMs;
+  return isSilent(record, leases) ? record.heardAtMs : null;
+}
+
+function viewOf(record: NodeRecord, quarantined: boolean): ViewNode {
   const { summary, isConnected, heardAtMs, instance, version, position, health } = record;
   const { id, role } = summary;
   return {
@@ -196,6 +261,6 @@ function viewOf(record: NodeRecord): ViewNode {
     version,
     position,
     health,
-    quarantined: false,
+    quarantined,
   };
 }

@@ -29,8 +29,14 @@ const evidence = z.object({
   cursor: positionSchema.nullable(),
   appliedAt: time,
   matched: z.number().int().nullable().describe('Stored responses matched; null: not counted yet.'),
-  quarantined: z.boolean(),
+  quarantined: z
+    .boolean()
+    .describe(
+      'Not needed: it holds no lease, so it validates what it serves, and DNS leaves it out.',
+    ),
   state: z.enum(['acknowledged', 'behind', 'unreachable']),
+  unreachableSince: time,
+  reason: text.nullable().describe('Why it has not acknowledged; null: it has, or is about to.'),
 });
 
 const purge = z
@@ -56,6 +62,14 @@ const node = z.object({
   draining: z.boolean(),
   load: z.number().nullable(),
   reason: text.nullable(),
+  lease: z
+    .object({ state: z.enum(['held', 'waiting', 'none']), until: time })
+    .nullable()
+    .describe(
+      'Whether it may serve what it has stored without validation; null: it stores nothing.',
+    ),
+  quarantined: z.boolean(),
+  unreachableSince: time,
   cursor: positionSchema.nullable(),
   lag: z.number().int().nullable().describe('Entries behind the head; null: unknown.'),
   heardAt: time,

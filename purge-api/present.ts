@@ -2,7 +2,7 @@
 import type { JournalEntry, Position } from '../core/purge/command.ts';
 import { type Convergence, isoTime } from './convergence.ts';
 import type { Recorded } from './journal.ts';
-import type { NodeRecord } from './node-registry.ts';
+import type { NodeRecord, NodeStanding } from './node-registry.ts';
 
 export type PurgeBody = ReturnType<typeof presentPurge>;
 export type NodeBody = ReturnType<typeof presentNode>;
@@ -30,7 +30,11 @@ export function presentEntry({ atMs, ...entry }: JournalEntry) {
 }
 
 /** A node as `GET /v1/nodes` shows it. */
-export function presentNode(record: NodeRecord, head: Position, topologyHash: string) {
+export function presentNode(
+  { record, lease, quarantined }: NodeStanding,
+  head: Position,
+  topologyHash: string,
+) {
   const { summary, health, isConnected, position } = record;
   return {
     id: summary.id,
@@ -40,6 +44,9 @@ export function presentNode(record: NodeRecord, head: Position, topologyHash: st
     draining: health?.draining ?? false,
     load: health?.load ?? null,
     reason: reasonOf(record),
+    lease: lease && { state: lease.state, until: isoTime(lease.untilMs) },
+    quarantined,
+    unreachableSince: isConnected ? null : isoTime(record.lostAtMs),
     cursor: position,
     lag: position && position.identity === head.identity ? head.seq - position.seq : null,
     heardAt: isoTime(record.heardAtMs),
@@ -53,8 +60,9 @@ export function presentNode(record: NodeRecord, head: Position, topologyHash: st
   };
 }
 
-function reasonOf({ isConnected, heardAtMs, health }: NodeRecord): string | null {
+function reasonOf({ isConnected, heardAtMs, health, hasSaidGoodbye }: NodeRecord): string | null {
   if (heardAtMs === null) return 'never heard of';
+  if (hasSaidGoodbye) return 'it was stopped';
   if (!isConnected) return 'not connected';
   return health?.reason ?? null;
 }

@@ -114,7 +114,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
       // What purge-api says of itself is as of now, not of its last timer.
       const own = bound();
       if (own) reportSelf(parts, context.node.id, context.instance, own);
-      return registry.all();
+      return registry.standings();
     },
     reload: reloadAll,
     ask: fanOut.ask,

@@ -5,7 +5,12 @@
 import type { JournalEntry } from '../core/purge/command.ts';
 import type { Clock, Timer } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
-import { type Convergence, judgeConvergence, type NodeProgress } from './convergence.ts';
+import {
+  type Convergence,
+  convergedThrough,
+  judgeConvergence,
+  type NodeProgress,
+} from './convergence.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { StartGate } from './start-gate.ts';
@@ -24,7 +29,7 @@ export interface Purges {
   judge(entry: JournalEntry): Convergence;
   /** Resolves when the entry has converged, or after `timeoutMs`. */
   wait(entry: JournalEntry, timeoutMs: number): Promise<void>;
-  /** Somebody has acknowledged something: looks who need not wait any longer. */
+  /** Somebody has acknowledged something, or is quarantined: looks who need not wait any longer. */
   acknowledged(): void;
   waiting(): number;
   /** Answers everybody who waits. */
@@ -91,9 +96,13 @@ export function createPurges(deps: PurgesDeps): Purges {
   return {
     submit,
     find: journal.find,
-    judge: (entry) => judgeConvergence(entry, journal.head(), deps.progress()),
+    judge(entry) {
+      const convergence = judgeConvergence(entry, journal.head(), deps.progress());
+      const isDeclared = gate.waitingFor().length === 0;
+      return isDeclared ? convergence : { ...convergence, status: 'pending', convergedInMs: null };
+    },
     wait(entry, timeoutMs) {
-      if (convergedThrough(deps) >= entry.seq || waiters.size >= maxWaiting) {
+      if (throughOf(deps) >= entry.seq || waiters.size >= maxWaiting) {
         return Promise.resolve();
       }
       return new Promise((resolve) => {
@@ -115,7 +124,7 @@ export function createPurges(deps: PurgesDeps): Purges {
     },
     acknowledged() {
       if (waiters.size === 0 && pending.length === 0) return;
-      const throughSeq = convergedThrough(deps);
+      const throughSeq = throughOf(deps);
       countConverged(throughSeq);
       for (const waiter of waiters) if (waiter.seq <= throughSeq) waiter.done();
     },
@@ -126,11 +135,7 @@ export function createPurges(deps: PurgesDeps): Purges {
   };
 }
 
-/** The newest entry that every caching node has acknowledged; −1: one of them follows no position of this journal. */
-function convergedThrough({ journal, progress }: PurgesDeps): number {
-  const { identity, seq } = journal.head();
-  const acknowledged = progress().map(({ acknowledged: position }) =>
-    position?.identity === identity ? position.seq : -1,
-  );
-  return Math.min(seq, ...acknowledged);
+/** Nothing is declared before every node has said where it is, or can hold no lease any more. */
+function throughOf({ journal, gate, progress }: PurgesDeps): number {
+  return gate.waitingFor().length > 0 ? -1 : convergedThrough(journal.head(), progress());
 }

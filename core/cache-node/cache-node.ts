@@ -20,6 +20,7 @@ import type { Pop, Shield } from '../topology/schema.ts';
 import { startAdmin } from './admin.ts';
 import { chooseAddress, hostPorts, workerCount } from './binding.ts';
 import { createNodeExplainer, type NodeExplained } from './explain-node.ts';
+import { takeOverInstances } from './instances.ts';
 import { createNodeHealth, type NodeHealth } from './node-health.ts';
 import { createNodePurges, type NodePurges } from './node-purges.ts';
 import { type SharedState, sharedState } from './shared-state.ts';
@@ -46,6 +47,8 @@ interface Node {
   capacity: number;
   diskFile: string | null;
   health: NodeHealth;
+  /** Earlier instances that are dead for certain. */
+  succeeds: readonly string[];
 }
 
 /** Starts the node; resolves when it listens. It is ready once it has caught up with the journal. */
@@ -75,7 +78,7 @@ export async function startCacheNode(context: NodeContext, plan: CacheNodePlan):
   };
   recordBound(context.topology, config.id, bound);
   node.health.setBound(bound);
-  becomeReady(node, subscriber);
+  tellWhenReady(subscriber);
   context.log.info({ ...bound, workers: node.workers }, 'listening');
   return {
     bound,
@@ -105,8 +108,9 @@ function describe(context: NodeContext, plan: CacheNodePlan, folder: string): No
     shared,
     workers,
     capacity,
+    succeeds: takeOverInstances(folder, context.instance),
     diskFile: config.diskBytes > 0 ? path.join(folder, 'cache.db') : null,
-    health: createNodeHealth({ shared, workers, capacity }),
+    health: createNodeHealth({ clock: context.clock, shared, workers, capacity }),
   };
 }
 
@@ -254,6 +258,8 @@ function follow(
     health: node.health.now,
     topologyHash: () => node.topology.hash,
     onRequest,
+    leaseCells: node.shared.lease,
+    succeeds: node.succeeds,
   });
 }
 
@@ -280,11 +286,9 @@ function openAdmin(
   });
 }
 
-function becomeReady({ health }: Node, subscriber: Subscriber): void {
-  subscriber.onCaughtUp(() => {
-    health.setCaughtUp(true);
-    subscriber.renewNow();
-  });
+/** Whoever steers by the node's health should not wait a third of a lease for it. */
+function tellWhenReady(subscriber: Subscriber): void {
+  subscriber.onLease(() => subscriber.renewNow());
 }
 
 function maxObjectBytes(config: Pop | Shield): number {

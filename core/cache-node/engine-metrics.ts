@@ -31,6 +31,11 @@ export function createEngineMetrics(metrics: Metrics) {
       'Interim responses (1xx) for clients and tiers: sent, or not because it was not their turn.',
       ['outcome'],
     ),
+    unleased: metrics.counter(
+      'breakwater_cache_unleased_uses_total',
+      'Stored responses used without a lease: recent (validated a moment ago), revalidate, marked, unvalidated (the upstream failed).',
+      ['use'],
+    ),
     hints: metrics.counter(
       'breakwater_cache_early_hints_total',
       'Early hints (103) made of a stored response before the upstream was asked.',

@@ -19,6 +19,7 @@ import { keyOfPart } from '../cache/part.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
 import { isServedElsewhere } from '../cache/superseded.ts';
+import type { LeaseRules } from '../cache/unleased.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
 import { type Log, withoutRedaction } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -96,6 +97,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     mesh,
     onLimit: counts.invalidationLimits,
   });
+  const { memory } = store;
   const obtainDeps: ObtainDeps = {
     clock,
     store,
@@ -103,6 +105,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     coalescer,
     flights,
     upstream: deps.upstream,
+    lease: leaseRules(deps, start),
     peers: mesh,
     maxObjectBytes: disk ? start.maxObjectBytes : store.memoryObjectBytes,
     onRefresh: (outcome) => counts.refreshes({ outcome }),
@@ -111,6 +114,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       void invalidate([key]);
     },
     onHints: counts.hints,
+    onUnleased: (use) => counts.unleased({ use }),
     onTagsLeftOut: (count) => counts.tagsLeftOut({}, count),
     invalidate,
   };
@@ -131,10 +135,16 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       flightBytes: flights.memoryInUse.bytes,
     }),
     explain: (request) =>
-      explain(
-        { nodeId: start.nodeId, memory: store.memory, disk, index: purges.index, coalescer },
-        request,
-      ),
+      explain({ ...obtainDeps, nodeId: start.nodeId, memory, disk, index: purges.index }, request),
+  };
+}
+
+/** Read at each request: the lease runs out by the time alone. */
+function leaseRules({ clock, shared }: EngineDeps, { topology }: WorkerStart): LeaseRules {
+  return {
+    isHeld: () => shared.lease.isHeld(clock.monotonicMs(), clock.nowMs()),
+    revalidateMs: topology.quarantineRevalidateMs,
+    servesMarked: topology.onLeaseExpired === 'serve-marked',
   };
 }
 
@@ -218,6 +228,7 @@ function revive(keySpace: KeySpace, clock: Clock, plain: MeshRequest): CacheRequ
     directives: plain.directives,
     unreached: plain.unreached,
     part: plain.part,
+    isFromUnleased: plain.isFromUnleased,
     isRefresh: plain.isRefresh,
     startedAtMs: clock.nowMs(),
   };

@@ -65,6 +65,7 @@ function plainRequest(request: CacheRequest): MeshRequest {
     directives: request.directives,
     unreached: request.unreached,
     part: request.part,
+    isFromUnleased: request.isFromUnleased,
     isRefresh: request.isRefresh,
     wantsInterim: request.onInterim !== undefined,
     wantsHints: request.wantsHints === true,

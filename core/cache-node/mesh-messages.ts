@@ -22,6 +22,7 @@ export interface MeshRequest {
   directives: CacheControl;
   unreached: Position | null;
   part: PartRequest | undefined;
+  isFromUnleased: boolean;
   isRefresh: boolean;
   /** Whether the asker wants `interim` messages, and hints of what is stored among them. */
   wantsInterim: boolean;

@@ -3,25 +3,31 @@
  * renewals to purge-api tell alike.
  */
 import type { NodeHealth as HealthMessage } from '../purge/command.ts';
+import type { Clock } from '../runtime/deps.ts';
 import type { SharedState } from './shared-state.ts';
 
 export interface NodeHealth {
   now(): HealthMessage;
-  setCaughtUp(value: boolean): void;
   setDraining(): void;
   setBound(bound: { listen: string; admin: string }): void;
 }
 
-/** Creates the health of a node that has not caught up yet. */
+const notYet = 'has no lease of purge-api yet, or has not caught up with the purge journal';
+const lapsed = 'its lease has run out: purge-api, which keeps the purge journal, cannot be reached';
+
+/** Creates the health of a node that holds no lease yet. */
 export function createNodeHealth({
+  clock,
   shared,
   workers,
   capacity,
 }: {
+  clock: Clock;
   shared: SharedState;
   workers: number;
   capacity: number;
 }): NodeHealth {
+  let hadLease = false;
   let bound: { listen: string; admin: string } | undefined;
   const load = () => {
     let requests = 0;
@@ -30,17 +36,17 @@ export function createNodeHealth({
   };
   return {
     now() {
-      const ready = shared.isReady();
+      const ready = shared.lease.isHeld(clock.monotonicMs(), clock.nowMs());
+      hadLease ||= ready;
       return {
         ready,
         draining: shared.isDraining(),
         load: Math.max(0, load()),
         workers,
-        ...(ready ? {} : { reason: 'has not caught up with the purge journal yet' }),
+        ...(ready ? {} : { reason: hadLease ? lapsed : notYet }),
         ...bound,
       };
     },
-    setCaughtUp: (value) => shared.setReady(value),
     setDraining: () => shared.setDraining(),
     setBound(value) {
       bound = value;

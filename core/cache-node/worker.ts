@@ -174,7 +174,7 @@ function requestHandler(
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const probe = (): ProbeState => ({
     node: start.nodeId,
-    ready: shared.isReady(),
+    ready: shared.lease.isHeld(systemClock.monotonicMs(), systemClock.nowMs()),
     draining: shared.isDraining(),
     load: loadOf(shared, start),
   });

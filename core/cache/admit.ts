@@ -112,6 +112,7 @@ export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
       upstreamFields(deps, head, key, { ...client, tier, requestId, isHonoured }),
     directives: isHonoured ? requestCacheControl(head.rawHeaders) : noDirectives,
     unreached: null,
+    isFromUnleased: tier !== null && first(head.rawHeaders, tierHeaders.lease) !== '1',
     isRefresh: tier !== null && first(head.rawHeaders, tierHeaders.refresh) === '1',
     startedAtMs: head.nowMs,
   };

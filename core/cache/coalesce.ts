@@ -34,8 +34,8 @@ export interface Joined {
 export interface JoinOptions {
   /** Does not take part: own flight, invisible to others. */
   alone: boolean;
-  /** Only a flight that begins now will do (the client forces a revalidation). */
-  fresh: boolean;
+  /** A flight that has begun before will not do, milliseconds of the monotonic clock. */
+  startedSinceMs: number;
   start: (onSettled: (flight: Flight) => void) => Flight;
   /** Aborted when whoever asks is gone: it then waits for nothing more. */
   signal?: AbortSignal | undefined;
@@ -140,14 +140,13 @@ export function createCoalescer(
 
   return {
     async join(request, options) {
-      const { alone, fresh, signal, start } = options;
+      const { alone, startedSinceMs, signal, start } = options;
       if (alone) return board(launch(request, undefined, start), false, signal);
-      const began = deps.clock.monotonicMs();
       const cursor = deps.purges.index.cursor;
       for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
         const name = flightName(request, varyHints.get(request.key.text));
         const known = flights.get(name);
-        if (!known || (fresh && known.startedAtMs < began)) {
+        if (!known || known.startedAtMs < startedSinceMs) {
           return after(attempt, await board(launch(request, name, start), false, signal));
         }
         if (known.interested >= limits.maxWaiters) {

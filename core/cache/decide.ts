@@ -9,6 +9,7 @@ import { currentAgeSeconds } from '../http/freshness.ts';
 import type { Cleanliness } from './clean-through.ts';
 import type { StoredResponse } from './entry.ts';
 import type { MissReason } from './store.ts';
+import { type Unleased, withoutLease } from './unleased.ts';
 
 export type Disposition =
   | { kind: 'hit' }
@@ -16,7 +17,10 @@ export type Disposition =
   | { kind: 'stale'; why: 'revalidating' | 'max-stale' }
   /** Served because the upstream, asked for the reason `fwd`, has failed: what is decided after that. */
   | { kind: 'stale'; why: 'upstream-error'; fwd: 'stale' | 'request' }
-  | { kind: 'revalidate'; fwd: 'stale' | 'request' }
+  /** Served, marked, although the node holds no lease; `fwd`: the upstream was asked to validate it, and failed. */
+  | { kind: 'stale'; why: 'no-lease'; fwd?: 'stale' }
+  /** `no-lease`: it is fresh, but the node cannot know of all purges. */
+  | { kind: 'revalidate'; fwd: 'stale' | 'request'; detail?: 'no-lease' }
   | { kind: 'miss'; fwd: MissReason; detail?: MissDetail }
   | { kind: 'pass'; fwd: 'bypass' | 'method' | 'request'; detail?: string }
   /** `only-if-cached` and nothing usable (RFC 9111 §5.2.1.7). */
@@ -37,6 +41,8 @@ export interface Situation {
   isHitForMiss: boolean;
   /** A background refresh: what may be served stale is fetched all the same. */
   isRefresh: boolean;
+  /** The node holds no lease; undefined: it does. */
+  unleased?: Unleased | undefined;
   nowMs: number;
 }
 
@@ -50,13 +56,19 @@ export function decide(situation: Situation): Disposition {
     if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };
     return { kind: 'pass', fwd: 'request', detail: originCondition };
   }
-  const found = stored && cleanliness.kind !== 'hard' ? decideStored(situation, stored) : undefined;
+  const found = stored && cleanliness.kind !== 'hard' ? decideUse(situation, stored) : undefined;
   if (found && !(found.kind === 'revalidate' && requestDirectives.onlyIfCached)) return found;
   if (requestDirectives.onlyIfCached) return { kind: 'only-if-cached' };
   if (stored) return { kind: 'miss', fwd: 'uri-miss', detail: 'purged' };
   const { missReason: fwd, isHitForMiss } = situation;
   // RFC 9211 §2.2: the most specific reason.
   return { kind: 'miss', fwd, ...(isHitForMiss ? { detail: 'hit-for-miss' } : {}) };
+}
+
+function decideUse(situation: Situation, stored: StoredResponse): Disposition {
+  const decided = decideStored(situation, stored);
+  const { unleased, nowMs } = situation;
+  return unleased ? withoutLease(decided, stored, unleased, nowMs) : decided;
 }
 
 function decideStored(situation: Situation, stored: StoredResponse): Disposition {

@@ -31,6 +31,8 @@ export interface CacheRequest {
   unreached: Position | null;
   /** What of the representation is looked up and fetched, under a key of its own; undefined: the whole. */
   part?: PartRequest | undefined;
+  /** A tier that asks and holds no lease: only the origin, or what is stored under a lease, is good enough. */
+  isFromUnleased: boolean;
   /** A background refresh: stale is not good enough. */
   isRefresh: boolean;
   /** When the read began. */

@@ -29,6 +29,7 @@ import type { MemoryTier } from './memory-tier.ts';
 import { type PeekDeps, peek } from './peek.ts';
 import { staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup } from './store.ts';
+import { type LeaseRules, unleased } from './unleased.ts';
 
 /** Of each tier so many parts are shown: a film may have thousands of slices. */
 const maxParts = 32;
@@ -38,6 +39,7 @@ export interface ExplainDeps extends PeekDeps {
   disk: Pick<DiskTier, 'lookup' | 'partsOf'> | undefined;
   nodeId: string;
   coalescer: Pick<Coalescer, 'recall'>;
+  lease: LeaseRules;
 }
 
 /** A GET that nobody has sent. */
@@ -80,7 +82,7 @@ export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExpl
   });
   return {
     cursor: index.cursor,
-    decision: decisionOf(deps.nodeId, lookup, hitForMiss, request),
+    decision: decisionOf(deps, lookup, hitForMiss, request),
     hitForMiss,
     held: [
       ...[...memory, ...deps.memory.partsOf(request.key, maxParts)].map(heldIn('memory')),
@@ -90,7 +92,7 @@ export function explain(deps: ExplainDeps, request: ImaginedRequest): WorkerExpl
 }
 
 function decisionOf(
-  nodeId: string,
+  { nodeId, lease }: ExplainDeps,
   lookup: Lookup,
   hitForMiss: HitForMiss | null,
   request: ImaginedRequest,
@@ -109,6 +111,7 @@ function decisionOf(
     cleanliness,
     isHitForMiss: hitForMiss !== null,
     isRefresh: false,
+    unleased: unleased(lease, false),
     nowMs,
   });
   const onFailure = (failure: Failure | undefined) => {

@@ -20,9 +20,11 @@ import { type Candidates, confirmedBy, contradicts, noCandidates, nominate } fro
 import { baseKey, besideSlice, isLooseParts, keyOfPart, rangeOf } from './part.ts';
 import { confirmed, personalOf, received, reportOf } from './receive.ts';
 import type { Store } from './store.ts';
+import type { LeaseRules } from './unleased.ts';
 
 export interface FetchDeps {
   upstream: Upstream;
+  lease: LeaseRules;
   store: Store;
   maxObjectBytes: number;
   /** Slices of the URL with this key are of different representations: none of them is to be used again. */
@@ -133,7 +135,7 @@ async function receivedBehind(
 }
 
 function ask(
-  { upstream }: FetchDeps,
+  { upstream, lease }: FetchDeps,
   request: CacheRequest,
   fields: readonly string[],
   epoch: Position,
@@ -141,7 +143,7 @@ function ask(
 ): Promise<UpstreamResult> {
   const headers = [...withoutFields(request.forwardHeaders(), ownConditions), ...fields];
   return upstream.fetch(
-    upstreamRequest(request, headers, epoch, signal),
+    upstreamRequest(request, headers, epoch, lease, signal),
     request.key.site.timeouts,
   );
 }
@@ -166,7 +168,7 @@ export function fetchPassing(
   signal: AbortSignal,
 ): Promise<UpstreamResult> {
   return deps.upstream.fetch(
-    { ...upstreamRequest(request, request.forwardHeaders(), epoch, signal), ...body },
+    { ...upstreamRequest(request, request.forwardHeaders(), epoch, deps.lease, signal), ...body },
     request.key.site.timeouts,
   );
 }
@@ -175,6 +177,7 @@ function upstreamRequest(
   request: CacheRequest,
   headers: RawHeaders,
   epoch: Position,
+  lease: LeaseRules,
   signal: AbortSignal,
 ): UpstreamRequest {
   const { key } = request;
@@ -190,6 +193,7 @@ function upstreamRequest(
     body: null,
     tierHeaders: [
       ...[tierHeaders.position, formatPosition(epoch)],
+      ...(lease.isHeld() ? [tierHeaders.lease, '1'] : []),
       ...(request.isRefresh ? [tierHeaders.refresh, '1'] : []),
     ],
     signal,

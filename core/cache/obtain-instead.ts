@@ -71,11 +71,14 @@ function served(
 ): Answer {
   if (!stored) throw new Error('decided to serve a response where none is stored');
   const fwd = disposition.kind === 'revalidate' ? disposition.fwd : 'stale';
+  const isUnleased = disposition.kind === 'revalidate' && disposition.detail === 'no-lease';
   return {
     kind: 'stored',
     entry: stored,
     cleanliness,
-    disposition: { kind: 'stale', why: 'upstream-error', fwd },
+    disposition: isUnleased
+      ? { kind: 'stale', why: 'no-lease', fwd: 'stale' }
+      : { kind: 'stale', why: 'upstream-error', fwd },
     revalidated: false,
     report: told.report,
     failure: told.failure,

@@ -29,6 +29,7 @@ import type { Assembled } from './slices.ts';
 import type { Lookup, Store } from './store.ts';
 import type { Newer } from './superseded.ts';
 import type { Tracked } from './under-way.ts';
+import { type Unleased, type UnleasedUse, unleased, useOf } from './unleased.ts';
 
 export type Answer =
   /** From a store: hit, stale, or confirmed by a 304. */
@@ -97,6 +98,8 @@ export interface ObtainDeps extends FetchDeps {
   /** An early hint was made of what is stored. */
   onHints: () => void;
   invalidate: Invalidate;
+  /** Something stored was used, or is to be validated first, because the node holds no lease. */
+  onUnleased: (use: UnleasedUse) => void;
 }
 
 export interface InvalidationOptions {
@@ -138,6 +141,7 @@ export function obtain(
   // A tier that is ahead of this node is not answered from what this node cannot judge.
   const usable =
     request.unreached || options.distrustsStore ? { ...lookup, stored: undefined } : lookup;
+  const rules = unleased(deps.lease, request.isFromUnleased);
   const disposition = decide({
     method: request.method,
     requestDirectives: request.directives,
@@ -148,8 +152,11 @@ export function obtain(
     isHitForMiss:
       usable.stored === undefined && deps.coalescer.hitForMiss(request.key.text) !== undefined,
     isRefresh: request.isRefresh,
+    unleased: rules,
     nowMs: request.startedAtMs,
   });
+  const use = useOf(disposition, rules);
+  if (use) deps.onUnleased(use);
   switch (disposition.kind) {
     case 'hit':
       return fromStore(usable, disposition);
@@ -162,7 +169,7 @@ export function obtain(
       return { kind: 'pass', disposition };
     case 'revalidate':
     case 'miss':
-      return fromUpstream(deps, request, usable, disposition, options);
+      return fromUpstream(deps, request, usable, disposition, options, rules);
     default:
       return assertNever(disposition);
   }
@@ -222,12 +229,13 @@ async function fromUpstream(
   lookup: Lookup,
   disposition: Disposition,
   options: ObtainOptions,
+  rules: Unleased | undefined,
 ): Promise<Answer> {
   const signal = options.goneSignal?.();
   if (hintFromStored(request, lookup)) deps.onHints();
   const joined = await deps.coalescer.join(request, {
     alone: fliesAlone(request, disposition),
-    fresh: isForced(request, disposition),
+    startedSinceMs: startedSince(deps.clock, request, disposition, rules),
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal,
   });
@@ -235,8 +243,30 @@ async function fromUpstream(
   if (!joined) return afterFailure(asked, overload, { collapsed: false });
   const instead = await insteadOf(asked, joined);
   if (!instead) return answerOf(deps, joined, disposition);
+  if (isUnvalidated(instead)) deps.onUnleased('unvalidated');
   joined.leave();
   return instead;
+}
+
+/** It was to be validated for want of a lease, and could not be. */
+function isUnvalidated(answer: Answer): boolean {
+  return (
+    answer.kind === 'stored' &&
+    answer.disposition.kind === 'stale' &&
+    answer.disposition.why === 'no-lease'
+  );
+}
+
+/** The flights that will do, by their start on the monotonic clock: any, or those that have not missed what they are wanted for. */
+function startedSince(
+  clock: Clock,
+  request: CacheRequest,
+  disposition: Disposition,
+  rules: Unleased | undefined,
+): number {
+  if (isForced(request, disposition)) return clock.monotonicMs();
+  // Without a lease what is joined must be no older than what is served from the store.
+  return rules ? clock.monotonicMs() - rules.revalidateMs : Number.NEGATIVE_INFINITY;
 }
 
 /** RFC 9111 §5.2.1.1, 5.2.1.4: the client wants to be told what the origin says from here on, not a moment ago. */

@@ -5,7 +5,7 @@ import type { CacheStatusMember } from '../http/cache-status.ts';
 import { currentAgeSeconds } from '../http/freshness.ts';
 import type { Failure } from '../upstream/upstream.ts';
 import type { Cleanliness } from './clean-through.ts';
-import { stalenessSeconds } from './decide.ts';
+import { type Disposition, stalenessSeconds } from './decide.ts';
 import type { NotStored } from './exchange.ts';
 import type { Answer } from './obtain.ts';
 
@@ -72,10 +72,15 @@ export function outcomeOf(answer: Delivered, nowMs: number): Outcome {
   const age = currentAgeSeconds(entry.freshness, entry.responseTimeMs, nowMs);
   const cleanliness = answer.kind === 'stored' ? answer.cleanliness : clean;
   const staleness = stalenessSeconds(entry, cleanliness, nowMs);
-  const isStale = answer.disposition.kind === 'stale' || entry.staleSinceMs !== null;
+  const { disposition } = answer;
+  const isStale = disposition.kind === 'stale' || entry.staleSinceMs !== null;
+  const isUnvalidated = disposition.kind === 'stale' && disposition.why === 'no-lease';
   const common = {
     behind: behindOf(answer),
-    staleSinceMs: isStale && staleness >= 0 ? Math.floor(nowMs - staleness * 1000) : undefined,
+    staleSinceMs:
+      isUnvalidated || (isStale && staleness >= 0)
+        ? Math.floor(nowMs - Math.max(0, staleness) * 1000)
+        : undefined,
   };
   const said =
     answer.kind === 'stored' ? storedOutcome(answer, -staleness) : fetchedOutcome(answer);
@@ -115,16 +120,17 @@ function storedOutcome(answer: Extract<Answer, { kind: 'stored' }>, ttlSeconds: 
   const fwdStatus = status === undefined ? {} : { fwdStatus: status };
   if (disposition.kind === 'stale') {
     // RFC 9211 §2.1: `hit` says that nobody was asked, so it never stands beside `fwd`.
-    const wasAsked = disposition.why === 'upstream-error';
+    const wasAsked = 'fwd' in disposition;
     const way = wasAsked ? { ...forwarded(answer), ...fwdStatus } : { hit: true as const };
     // What the client wanted validated may be fresh all the same.
     const xCache = ttlSeconds > 0 ? 'HIT' : 'STALE';
     return { xCache, member: { ...way, ttl, detail: disposition.why } };
   }
   const stored = answer.revalidated && !answer.isDoomed ? { stored: true as const } : {};
+  const detail = noLeaseOf(disposition);
   return {
     xCache: answer.revalidated ? 'REVALIDATED' : 'HIT',
-    member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored },
+    member: { ...forwarded(answer), ...fwdStatus, ttl, ...stored, ...detail },
   };
 }
 
@@ -155,9 +161,18 @@ function detailOf(
 ): { detail?: string } {
   const known = disposition.kind === 'miss' ? disposition.detail : undefined;
   if (known === 'purged') return { detail: known };
+  const noLease = noLeaseOf(disposition);
+  if (noLease) return noLease;
   // That HEAD stores nothing needs no word.
   if (notStored !== null && notStored !== 'method') return { detail: notStored };
   return known === undefined ? {} : { detail: known };
+}
+
+/** Said by the tier that holds no lease; it would have been a hit otherwise. */
+function noLeaseOf(disposition: Disposition): { detail: string } | undefined {
+  return disposition.kind === 'revalidate' && disposition.detail
+    ? { detail: disposition.detail }
+    : undefined;
 }
 
 function behindOf(answer: Delivered): string | undefined {

@@ -52,6 +52,8 @@ export interface NodeStreamOptions {
   position: () => Position | null;
   health: () => NodeHealth;
   onMessage(message: DownMessage): void;
+  /** The renewal `version` is about to be put together and sent; 0: the hello of a new connection. */
+  onRenewal?(version: number): void;
   /** Answers a question; a rejection is sent as `ok: false` with its message. */
   onRequest(what: RequestKind, body: unknown): Promise<unknown>;
   /** The hash of the configuration now in force; default: of `topology`. Give it where a reload changes it. */
@@ -87,6 +89,7 @@ export function openNodeStream(deps: NodeStreamDeps, options: NodeStreamOptions)
   const renewNow = () => {
     if (!current) return;
     version += 1;
+    options.onRenewal?.(version);
     send({ type: 'renew', version, ...stateOf(options) });
   };
   const reconnect = (reason: string) => {
@@ -110,6 +113,7 @@ export function openNodeStream(deps: NodeStreamDeps, options: NodeStreamOptions)
   };
   const open = (duplex: Duplex): DuplexHandlers => {
     current = duplex;
+    options.onRenewal?.(0);
     duplex.send(helloOf(options));
     options.onConnected?.();
     return {

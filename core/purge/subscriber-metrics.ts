@@ -7,12 +7,18 @@ export interface SubscriberMetrics {
   reset(): void;
   resynced(reason: string): void;
   applyFailed(): void;
+  leaseLapsed(): void;
 }
 
 /** Registers the metrics; `position` and `head` are read when they are printed. */
 export function createSubscriberMetrics(
   metrics: Metrics,
-  read: { position(): Position | null; head(): Position | undefined; isConnected(): boolean },
+  read: {
+    position(): Position | null;
+    head(): Position | undefined;
+    isConnected(): boolean;
+    holdsLease(): boolean;
+  },
 ): SubscriberMetrics {
   const applied = metrics.counter(
     'breakwater_purge_entries_applied_total',
@@ -30,6 +36,15 @@ export function createSubscriberMetrics(
   const failures = metrics.counter(
     'breakwater_purge_apply_failures_total',
     'Attempts to apply entries or a reset that failed and were tried again.',
+  );
+  const lapses = metrics.counter(
+    'breakwater_purge_lease_lapses_total',
+    'Times that the lease ran out: purge-api was not heard of for so long, or the process stood still.',
+  );
+  metrics.gauge(
+    'breakwater_purge_leases',
+    '1 while the node holds a lease; without one it validates what it serves.',
+    () => (read.holdsLease() ? 1 : 0),
   );
   metrics.gauge(
     'breakwater_purge_cursor_entries',
@@ -51,5 +66,6 @@ export function createSubscriberMetrics(
     reset: () => resets(),
     resynced: (reason) => resyncs({ reason }),
     applyFailed: () => failures(),
+    leaseLapsed: () => lapses(),
   };
 }

@@ -5,7 +5,7 @@
  * Invariants: `apply` and `reset` never overlap; entries reach `apply` in order, without gaps, hashes checked; an
  * acknowledgement is sent only after `apply` has resolved, and carries `position()`; whatever does not fit is asked for again.
  */
-import type { Clock, Random } from '../runtime/deps.ts';
+import { type Clock, every, type Random, type Timer } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
@@ -13,7 +13,7 @@ import { type AppendCommand, type AppendOutcome, createAppendRequests } from './
 import { createApplyPump } from './apply-pump.ts';
 import type { DownMessage, JournalEntry, NodeHealth, Position } from './command.ts';
 import { takeIn } from './intake.ts';
-import { createReadiness } from './readiness.ts';
+import { createLeaseCells, createNodeLease, type LeaseCells, type NodeLease } from './lease.ts';
 import { openNodeStream, type RequestKind, type StreamNode } from './stream.ts';
 import { createSubscriberMetrics, type SubscriberMetrics } from './subscriber-metrics.ts';
 
@@ -42,13 +42,17 @@ export interface SubscriberOptions {
   onRequest(what: RequestKind, body: unknown): Promise<unknown>;
   onView?(view: Extract<DownMessage, { type: 'view' }>): void;
   topologyHash?: () => string;
+  /** Earlier instances of the node that are dead for certain. */
+  succeeds?: readonly string[];
+  /** Where the deadline of the lease is kept; default: in this thread alone. */
+  leaseCells?: LeaseCells;
 }
 
 export interface Subscriber {
-  /** Whether the node has reached the head that purge-api announced; before that it is not ready. */
-  caughtUp(): boolean;
-  /** Calls `listener` each time `caughtUp()` becomes true; at once when it is. */
-  onCaughtUp(listener: () => void): void;
+  /** Whether the node holds a lease at this moment; without one it is not ready. */
+  holdsLease(): boolean;
+  /** Calls `listener` each time that the node gains a lease that it did not hold; at once when it holds one. */
+  onLease(listener: () => void): void;
   isConnected(): boolean;
   /** The newest head that purge-api told of; undefined before the first contact. */
   head(): Position | undefined;
@@ -67,31 +71,44 @@ const defaultAppendTimeoutMs = 5000;
 /** Opens the node's stream and follows the journal until `stop`. */
 export function createSubscriber(deps: SubscriberDeps, options: SubscriberOptions): Subscriber {
   let head: Position | undefined;
-  const readiness = createReadiness(deps.clock, options.topology.leaseMs);
+  const leaseListeners: (() => void)[] = [];
+  const lease = createNodeLease(deps.clock, {
+    leaseMs: options.topology.leaseMs,
+    cells: options.leaseCells ?? createLeaseCells(),
+    onGained() {
+      for (const listener of leaseListeners) listener();
+    },
+  });
   const counts = createSubscriberMetrics(deps.metrics, {
     position: options.position,
     head: () => head,
     isConnected: () => stream.isConnected(),
+    holdsLease: lease.isHeld,
   });
   const follower = createFollower(deps, options, {
     counts,
     onMoved(position) {
       stream.send({ type: 'ack', position, appliedAtMs: deps.clock.nowMs() });
-      readiness.moved(position);
+      lease.moved(position);
     },
     askAgain: (reason) => stream.reconnect(`asking again: ${reason}`),
   });
   const stream = openNodeStream(deps, {
     ...options,
-    onDisconnected() {
-      readiness.disconnected();
-      appends.abandon();
+    onRenewal(version) {
+      if (version === 0) lease.reconnected();
+      lease.sent(version);
     },
+    onDisconnected: () => appends.abandon(),
     onMessage(message) {
       if (message.type === 'welcome') {
         head = message.head;
-        readiness.welcomed(message.head, message.resume === 'reset', options.position());
-        if (message.resume === 'reset') follower.reset(message.head, message.reason ?? 'told to');
+        if (message.resume === 'reset') {
+          lease.drop();
+          follower.reset(message.head, message.reason ?? 'told to');
+        }
+      } else if (message.type === 'lease') {
+        lease.granted(message.version, message.head, options.position());
       } else if (message.type === 'entries') {
         head = message.head;
         follower.receive(message);
@@ -100,20 +117,46 @@ export function createSubscriber(deps: SubscriberDeps, options: SubscriberOption
     },
   });
   const appends = createAppendRequests(deps, stream.send);
+  const lapses = watchLapses(deps, lease, options.topology.leaseMs, counts);
   return {
-    caughtUp: readiness.isReached,
-    onCaughtUp: readiness.onReached,
+    holdsLease: lease.isHeld,
+    onLease(listener) {
+      leaseListeners.push(listener);
+      if (lease.isHeld()) listener();
+    },
     isConnected: stream.isConnected,
     head: () => head,
     append: (command, timeoutMs = defaultAppendTimeoutMs) => appends.append(command, timeoutMs),
     matched: (seq, responses) => void stream.send({ type: 'matched', seq, responses }),
     renewNow: stream.renewNow,
     async stop() {
+      lapses.cancel();
+      // Before the goodbye: from then on purges count as converged without this node.
+      lease.drop();
       stream.stop();
       appends.abandon();
       await follower.stop();
     },
   };
+}
+
+/** The lease runs out without a message: says so soon afterwards. */
+function watchLapses(
+  { clock, log }: SubscriberDeps,
+  lease: NodeLease,
+  leaseMs: number,
+  counts: SubscriberMetrics,
+): Timer {
+  let wasHeld = false;
+  return every(clock, leaseMs / 10, () => {
+    const isHeld = lease.isHeld();
+    if (wasHeld && !isHeld) {
+      counts.leaseLapsed();
+      log.warn('the lease has run out: what is stored is validated before it is served');
+    }
+    if (isHeld && !wasHeld) log.info('holds a lease');
+    wasHeld = isHeld;
+  });
 }
 
 interface Follower {

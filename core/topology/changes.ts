@@ -24,6 +24,8 @@ const fixed: readonly [Key, string][] = [
   ['dataDir', 'dataDir'],
   ['secret', 'secret'],
   ['leaseMs', 'lease'],
+  ['quarantineRevalidateMs', 'quarantineRevalidate'],
+  ['onLeaseExpired', 'onLeaseExpired'],
   ['limits', 'limits'],
 ];
 /** Of a node of our own: what may change while it runs. */

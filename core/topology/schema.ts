@@ -346,6 +346,10 @@ export const topologySchema = z
      * that are away.
      */
     lease: interval.default(10_000),
+    /** A node without a lease validates what it serves, at most once in so long for a URL; `0s`: at every read. */
+    quarantineRevalidate: duration.default(1000),
+    /** `serve-marked`: it serves what is stored without validation, marked in Cache-Status. */
+    onLeaseExpired: z.enum(['revalidate', 'serve-marked']).default('revalidate'),
     sites: z.array(site).min(1, 'name at least one site'),
     pops: z.array(pop).min(1, 'name at least one PoP'),
     shields: z.array(shield).default([]),
@@ -355,7 +359,11 @@ export const topologySchema = z
     trustedProxies: z.array(network).default([]),
     limits: limits.prefault({}),
   })
-  .transform(({ lease, ...rest }) => ({ ...rest, leaseMs: lease }));
+  .transform(({ lease, quarantineRevalidate, ...rest }) => ({
+    ...rest,
+    leaseMs: lease,
+    quarantineRevalidateMs: quarantineRevalidate,
+  }));
 
 /** A valid configuration, before paths and secrets are resolved. */
 export type TopologyFile = z.output<typeof topologySchema>;

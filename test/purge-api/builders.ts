@@ -86,6 +86,8 @@ export interface FakeNode {
     position: Position | null,
     more?: Partial<Extract<UpMessage, { type: 'hello' }>>,
   ): Promise<void>;
+  /** Renews with a version that grows, at the position of its hello or last acknowledgement. */
+  renew(): Promise<void>;
   /** Acknowledges everything up to `seq` of the journal as it is. */
   ack(seq: number): Promise<void>;
   /** All that has been sent to it, of one type. */
@@ -103,6 +105,8 @@ const roles: Record<string, 'edge' | 'shield' | 'dns'> = { par: 'edge', eu: 'shi
 function createFakeNode({ fanOut, journal }: Assembly, id: string): FakeNode {
   const received: DownMessage[] = [];
   let closedWith: string | undefined;
+  let said: Position | null = null;
+  let version = 0;
   const handlers: DuplexHandlers = fanOut.accept(
     {
       send(message) {
@@ -126,8 +130,9 @@ function createFakeNode({ fanOut, journal }: Assembly, id: string): FakeNode {
     received.filter((message): message is Down<T> => message.type === type);
   return {
     say,
-    hello: (position, more = {}) =>
-      say({
+    hello(position, more = {}) {
+      said = position;
+      return say({
         type: 'hello',
         protocol: protocolVersion,
         node: id,
@@ -139,10 +144,17 @@ function createFakeNode({ fanOut, journal }: Assembly, id: string): FakeNode {
         wantsView: false,
         health: { ready: true, draining: false, load: 0 },
         ...more,
-      }),
+      });
+    },
+    renew() {
+      version += 1;
+      const health = { ready: true, draining: false, load: 0 };
+      return say({ type: 'renew', version, position: said, health, topologyHash: 'same' });
+    },
     async ack(seq) {
       const position = await journal.positionOf(seq);
       assert.ok(position);
+      said = position;
       await say({ type: 'ack', position, appliedAtMs: 1000 * seq });
     },
     got,

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createAckLog, maxAcknowledgements } from '../../purge-api/ack-log.ts';
-import { hasConverged, judgeConvergence, type NodeProgress } from '../../purge-api/convergence.ts';
+import {
+  convergedThrough,
+  judgeConvergence,
+  type NodeProgress,
+} from '../../purge-api/convergence.ts';
 
 const at = (seq: number, identity = 'journal-a') => ({ identity, seq, hash: `h${seq}` });
 const entry = { seq: 5, atMs: 10_000 };
@@ -18,6 +22,10 @@ function progress(node: string, options: Partial<NodeProgress> = {}): NodeProgre
       { seq: 7, appliedAtMs: 10_020, receivedAtMs: 10_030 },
       { seq: 9, appliedAtMs: 20_000, receivedAtMs: 20_001 },
     ],
+    isQuarantined: false,
+    hasRival: false,
+    unreachableSinceMs: null,
+    hasSaidGoodbye: false,
     matched: () => undefined,
     ...options,
   };
@@ -38,6 +46,8 @@ describe('convergence', () => {
           matched: 3,
           quarantined: false,
           state: 'acknowledged',
+          unreachableSince: null,
+          reason: null,
         },
       ],
     });
@@ -66,13 +76,19 @@ describe('convergence', () => {
   test('numbers of another journal are no acknowledgement, however high', () => {
     const other = progress('par', { acknowledged: at(99, 'journal-b') });
     assert.equal(judgeConvergence(entry, head, [other]).status, 'pending');
-    assert.equal(hasConverged(5, 'journal-a', [other]), false);
-    assert.equal(hasConverged(99, 'journal-b', [other]), true);
+    assert.equal(convergedThrough(head, [other]), -1);
+    assert.equal(convergedThrough(at(99, 'journal-b'), [other]), 99);
   });
 
   test('at exactly its number a node has acknowledged it; one below it has not', () => {
-    assert.ok(hasConverged(5, 'journal-a', [progress('par', { acknowledged: at(5) })]));
-    assert.ok(!hasConverged(5, 'journal-a', [progress('par', { acknowledged: at(4) })]));
+    assert.equal(convergedThrough(head, [progress('par', { acknowledged: at(5) })]), 5);
+    for (const [seq, status] of [
+      [5, 'converged'],
+      [4, 'pending'],
+    ] as const) {
+      const node = progress('par', { acknowledged: at(seq) });
+      assert.equal(judgeConvergence(entry, head, [node]).status, status);
+    }
   });
 
   test('how long it took is told only when every time is known', () => {

@@ -78,19 +78,24 @@ describe('purge-api is killed', () => {
     await before.kill();
     const after = await startProcess(folder);
     const found = await after.call(`/v1/purges/${body.id}`);
-    assert.deepEqual([status, found.status, found.body.seq], [202, 200, 1]);
+    assert.ok(status === 202 || status === 200);
+    assert.deepEqual([found.status, found.body.seq], [200, 1]);
     assert.equal((await after.purge({ tags: ['more'] })).body.seq, 2);
   });
 
   test('between append and answer: the purge is there after the restart, and goes out to the nodes', async () => {
     const folder = newFolder();
     const before = await startProcess(folder);
+    const stuck = openNode(smallTopology(before.listen), 'par', empty(), {
+      apply: () => new Promise(() => {}),
+    });
     await before.purge({ tags: ['first'] });
     // Held back by `wait`: the entry is durable, and the answer never comes.
     const unanswered = assert.rejects(before.call('/v1/purges?wait=60s', { tags: ['second'] }));
     while ((await before.head()).seq < 2) await systemClock.sleep(5);
     await before.kill();
     await unanswered;
+    void stuck.subscriber.stop();
     const after = await startProcess(folder);
     const { identity, seq } = await after.head();
     assert.equal(seq, 2);

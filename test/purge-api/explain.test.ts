@@ -49,7 +49,7 @@ async function setUp() {
   const app = createApi({
     ...parts,
     log: silentLog,
-    nodes: parts.registry.all,
+    nodes: parts.registry.standings,
     reload: parts.reloadAll,
     ask: parts.fanOut.ask,
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { startOf } from '../../core/purge/command.ts';
 import type { PurgeCommand } from '../../purge-api/journal.ts';
+import { longestLeaseMs } from '../../purge-api/leases.ts';
 import { type FakeNode, type Parts, settle, setUpParts, temporaryFolder } from './builders.ts';
 
 let open: Parts[] = [];
@@ -233,7 +234,7 @@ describe('who may connect', () => {
     const parts = setUp();
     const first = parts.connect('par');
     await first.hello(null);
-    await parts.clock.advance(parts.context.topology.leaseMs + 1);
+    await parts.clock.advance(longestLeaseMs(parts.context.topology.leaseMs));
     const second = parts.connect('par');
     await second.hello(null, { instance: 'second' });
     assert.equal(second.got('welcome').length, 1);

@@ -49,6 +49,6 @@ export function openNode(
       onRequest: async () => ({ applied: ['sites'], refused: [] }),
     },
   );
-  const ready = new Promise<void>((resolve) => subscriber.onCaughtUp(resolve));
+  const ready = new Promise<void>((resolve) => subscriber.onLease(resolve));
   return { subscriber, ready };
 }

@@ -15,6 +15,7 @@ import type { Answer, ObtainDeps, Peers } from '../../core/cache/obtain.ts';
 import { obtainRange } from '../../core/cache/obtain-range.ts';
 import { createStore, type Store } from '../../core/cache/store.ts';
 import { isServedElsewhere } from '../../core/cache/superseded.ts';
+import type { LeaseRules } from '../../core/cache/unleased.ts';
 import { defaultHeadLimits } from '../../core/http/framing.ts';
 import { createMetrics, type Metrics } from '../../core/runtime/metrics.ts';
 import type { Site } from '../../core/topology/schema.ts';
@@ -35,9 +36,12 @@ export interface EngineOptions {
   maxWaiters?: number;
   /** Node of the network that it is; a shield believes a tier field `ID ok`. */
   role?: 'edge' | 'shield';
+  /** The node's lease; default: held. */
+  lease?: LeaseRules;
 }
 
-export interface RequestOptions extends Partial<Pick<CacheRequest, 'unreached' | 'isRefresh'>> {
+export interface RequestOptions
+  extends Partial<Pick<CacheRequest, 'unreached' | 'isRefresh' | 'isFromUnleased'>> {
   method?: string;
   headers?: string[];
 }
@@ -78,6 +82,12 @@ const noPeers: Peers = {
   ownerOf: () => undefined,
   outdate: () => {},
   ask: () => Promise.reject(new Error('there is no other worker')),
+};
+
+export const heldLease: LeaseRules = {
+  isHeld: () => true,
+  revalidateMs: 1000,
+  servesMarked: false,
 };
 
 export function createTestEngine(options: EngineOptions = {}): TestEngine {
@@ -123,6 +133,7 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
   const countInterim = metrics.counter('breakwater_cache_interim_responses_total', 'Interim.', [
     'outcome',
   ]);
+  const countUnleased = metrics.counter('breakwater_cache_unleased_uses_total', 'Uses.', ['use']);
   const invalidated: string[] = [];
   const groupsLeftOut: number[] = [];
   const invalidate: HandleDeps['invalidate'] = (keys, also) => {
@@ -141,6 +152,8 @@ export function createTestEngine(options: EngineOptions = {}): TestEngine {
     peers,
     maxObjectBytes: options.maxObjectBytes ?? 2 ** 30,
     onRefresh: (outcome) => countRefresh({ outcome }),
+    lease: options.lease ?? heldLease,
+    onUnleased: (use) => countUnleased({ use }),
     onHints: metrics.counter('breakwater_cache_early_hints_total', 'Early hints.'),
     onSliceMismatch: (key) => void invalidate([key]),
     onTagsLeftOut: (count) => countLeftOut({}, count),

@@ -14,6 +14,7 @@ import { answerProbe, probePath } from '../../../core/cache-node/probe.ts';
 import { sharedState } from '../../../core/cache-node/shared-state.ts';
 import { createTierAuthentication } from '../../../core/cache-node/tier-authentication.ts';
 import type { WorkerStart } from '../../../core/cache-node/worker-messages.ts';
+import { systemClock } from '../../../core/runtime/deps.ts';
 import { controlRequest } from '../../../core/runtime/http-client.ts';
 import { createMetrics } from '../../../core/runtime/metrics.ts';
 import { deriveKey } from '../../../core/topology/load.ts';
@@ -160,7 +161,7 @@ test('a probe is answered for any Host: 200 while ready, 503 while not or draini
 
 async function administered(t: TestContext, append: AdminPlan['append']) {
   const shared = sharedState({ workers: 2 });
-  const health = createNodeHealth({ shared, workers: 2, capacity: 10 });
+  const health = createNodeHealth({ clock: systemClock, shared, workers: 2, capacity: 10 });
   const metrics = createMetrics();
   const count = metrics.counter('breakwater_cache_tests_total', 'T');
   const worker = createMetrics();
@@ -194,7 +195,7 @@ test('the admin listener tells life, readiness with its reason, and the metrics 
   const starting = await ask('GET', '/readyz');
   assert.deepEqual([starting.status, JSON.parse(starting.text).ready], [503, false]);
   assert.match(starting.text, /has not caught up/);
-  health.setCaughtUp(true);
+  shared.lease.set(systemClock.monotonicMs() + 60_000, systemClock.nowMs() + 60_000);
   shared.addRequests(0, 1);
   shared.addRequests(1, 1);
   const ready = await ask('GET', '/readyz');

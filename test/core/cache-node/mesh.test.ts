@@ -46,6 +46,7 @@ function request(): CacheRequest {
     forwardHeaders: () => ['Via', '1.1 par'],
     directives: { ...noDirectives, noCache: true },
     unreached: { identity: 'journal-a', seq: 7, hash: 'h' },
+    isFromUnleased: true,
     isRefresh: true,
     startedAtMs: 5,
   };

@@ -112,19 +112,27 @@ test('a read never misses what was published before it began, however two thread
 test('threads see each other’s flags, beats and requests; what a replaced worker left is cleared', () => {
   const main = sharedState({ workers: 2 });
   const worker = sharedState(main.buffer);
-  assert.deepEqual([main.isReady(), main.isDraining(), main.generation()], [false, false, 0]);
-  main.setReady(true);
+  assert.deepEqual(
+    [main.lease.isHeld(1, 1), main.isDraining(), main.generation()],
+    [false, false, 0],
+  );
+  main.lease.set(10.9, 20.9);
   main.setDraining();
   worker.beat(1);
   worker.addRequests(1, 1);
   worker.addRequests(1, 1);
   worker.addRequests(1, -1);
-  assert.deepEqual([worker.isReady(), worker.isDraining()], [true, true]);
+  assert.deepEqual([worker.lease.isHeld(9.9, 19.9), worker.isDraining()], [true, true]);
+  // Either clock ends it.
+  assert.deepEqual([worker.lease.isHeld(10, 0), worker.lease.isHeld(0, 20)], [false, false]);
   assert.deepEqual([main.heartbeat(0), main.heartbeat(1)], [0, 1]);
   assert.deepEqual([main.requests(0), main.requests(1)], [0, 1]);
   main.clear(1);
-  main.setReady(false);
-  assert.deepEqual([worker.requests(1), worker.isReady(), main.heartbeat(1)], [0, false, 1]);
+  main.lease.clear();
+  assert.deepEqual(
+    [worker.requests(1), worker.lease.isHeld(1, 1), main.heartbeat(1)],
+    [0, false, 1],
+  );
 });
 
 test('a configuration that was read again is in force before what is published after it', (t) => {

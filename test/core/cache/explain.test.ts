@@ -18,6 +18,7 @@ function ask(engine: TestEngine, headers: string[] = [], path = '/') {
       disk: store.disk,
       index: journal.purges.index,
       coalescer,
+      lease: engine.obtain.lease,
     },
     {
       key: `http://www.demo.test${path}`,

@@ -175,17 +175,18 @@ describe('subscriber: beginning anew', () => {
   });
 });
 
-describe('subscriber: readiness, and purges that begin here', () => {
-  test('not caught up until the head of the welcome is applied', async () => {
-    const { subscriber, follow, send, acked } = await setUp();
-    const whenReached = new Promise<void>((resolve) => subscriber.onCaughtUp(resolve));
+describe('subscriber: its lease, and purges that begin here', () => {
+  test('no lease until what was granted, and all up to the head that the grant names is applied', async () => {
+    const { subscriber, follow, send, acked, purgeApi } = await setUp();
+    const whenReached = new Promise<void>((resolve) => subscriber.onLease(resolve));
     follow(at(3));
+    purgeApi.send({ type: 'lease', version: 0, head: at(3) });
     send(journal.slice(0, 2));
     await acked(2);
-    assert.equal(subscriber.caughtUp(), false);
+    assert.equal(subscriber.holdsLease(), false);
     send(journal.slice(2, 3));
     await whenReached;
-    assert.equal(subscriber.caughtUp(), true);
+    assert.equal(subscriber.holdsLease(), true);
   });
 
   test('a purge that begins here is answered with its place in the journal', async () => {

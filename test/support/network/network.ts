@@ -43,6 +43,8 @@ export interface PurgeAnswer {
     node: string;
     role: string;
     state: string;
+    quarantined: boolean;
+    reason: string | null;
     appliedAt: string | null;
     matched: number | null;
     cursor: { identity: string; seq: number } | null;
