@@ -133,8 +133,11 @@ export function createPopView(
 
 /** Counts a probe. One success makes a PoP reachable that never was: there is nothing to be damped yet. */
 function applyProbe(state: PopState, result: ProbeResult): void {
-  if (result.ok) state.statement = result.statement;
-  else state.problem = result.problem;
+  if (result.ok) {
+    state.statement = result.statement;
+    // Who is ready holds a lease, so purge-api has heard of it since, though we may not hear of purge-api.
+    if (result.statement.ready) state.quarantined = false;
+  } else state.problem = result.problem;
   const wasReached = state.reached === 'yes';
   if (result.ok === wasReached) {
     state.against = 0;
@@ -187,9 +190,10 @@ function judge(
   { reached, problem, statement, quarantined }: PopState,
 ): [Standing, string] {
   if (reached !== 'yes' || !statement) return ['unhealthy', problem];
-  if (quarantined) return ['quarantined', 'it has not been heard of at purge-api for a lease'];
+
   if (statement.draining) return ['draining', 'it is shutting down'];
   if (!statement.ready) return ['unhealthy', statement.reason ?? 'it says that it is not ready'];
+  if (quarantined) return ['quarantined', 'purge-api has not heard of it for a lease'];
   if (pop.drain) return ['draining', 'drained in the configuration'];
   return ['in', 'healthy'];
 }

@@ -4,16 +4,24 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Clock ticks a second that the kernel counts in; 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/** User and system time that the processes (all their threads) have used so far, in microseconds. */
-export function cpuMicroseconds(processIds: readonly number[]): number {
-  let ticks = 0;
+/** User and system time that the processes (all their threads) have used so far. */
+export function cpuTimes(processIds: readonly number[]) {
+  let [user, system] = [0, 0];
   for (const id of processIds) {
     // The command's name may hold spaces and brackets; the numbers begin behind its last one.
     const text = readFileSync(`/proc/${id}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
+    user += Number(fields[11]);
+    system += Number(fields[12]);
   }
-  return (ticks * 1e6) / ticksPerSecond;
+  const microseconds = (ticks: number) => (ticks * 1e6) / ticksPerSecond;
+  return { userMicroseconds: microseconds(user), systemMicroseconds: microseconds(system) };
+}
+
+/** Both together. */
+export function cpuMicroseconds(processIds: readonly number[]): number {
+  const { userMicroseconds, systemMicroseconds } = cpuTimes(processIds);
+  return userMicroseconds + systemMicroseconds;
 }
 
 /** The process and all that it has started. */

@@ -4,6 +4,14 @@
  */
 import { parseNetwork } from '../../core/runtime/addresses.ts';
 
+/** A whole number in a type of its own: other readers insist on those of the metadata. */
+interface Sized {
+  bits: 16 | 64;
+  value: number;
+}
+
+type Metadata = { [key: string]: MmdbValue | Sized };
+
 export type MmdbValue = string | number | MmdbValue[] | { [key: string]: MmdbValue };
 
 class TreeNode {
@@ -39,15 +47,15 @@ export function writeMmdb(records: Record<string, MmdbValue>): Buffer {
     return bytes;
   });
   const metadata = encode({
-    binary_format_major_version: 2,
-    binary_format_minor_version: 0,
-    build_epoch: Date.UTC(2026, 0, 1) / 1000,
+    binary_format_major_version: { bits: 16, value: 2 },
+    binary_format_minor_version: { bits: 16, value: 0 },
+    build_epoch: { bits: 64, value: Date.UTC(2026, 0, 1) / 1000 },
     database_type: 'Synthetic-City',
     description: { en: 'made by a test' },
-    ip_version: 6,
+    ip_version: { bits: 16, value: 6 },
     languages: ['en'],
     node_count: nodes.length,
-    record_size: 28,
+    record_size: { bits: 16, value: 28 },
   });
   const marker = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1');
   return Buffer.concat([...tree, Buffer.alloc(16), ...data, marker, metadata]);
@@ -78,7 +86,13 @@ function control(type: number, size: number): Buffer {
     : Buffer.from([sizeBits, type - 7, ...extra]);
 }
 
-function encode(value: MmdbValue): Buffer {
+function encodeSized({ bits, value }: Sized): Buffer {
+  const bytes = Buffer.alloc(bits / 8);
+  bytes.writeUIntBE(value, Math.max(0, bytes.length - 6), Math.min(6, bytes.length));
+  return Buffer.concat([control(bits === 16 ? 5 : 9, bytes.length), bytes]);
+}
+
+function encode(value: MmdbValue | Metadata): Buffer {
   if (typeof value === 'string') {
     const bytes = Buffer.from(value);
     return Buffer.concat([control(2, bytes.length), bytes]);
@@ -94,6 +108,13 @@ function encode(value: MmdbValue): Buffer {
     return Buffer.concat([control(11, value.length), ...value.map(encode)]);
   }
   const entries = Object.entries(value);
-  const pairs = entries.flatMap(([key, item]) => [encode(key), encode(item)]);
+  const pairs = entries.flatMap(([key, item]) => [
+    encode(key),
+    isSized(item) ? encodeSized(item) : encode(item),
+  ]);
   return Buffer.concat([control(7, entries.length), ...pairs]);
+}
+
+function isSized(value: MmdbValue | Sized): value is Sized {
+  return typeof value === 'object' && 'bits' in value;
 }
