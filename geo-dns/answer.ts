@@ -4,6 +4,9 @@
  *
  *   question → class and zone checks → lookup → records | CNAME, once more | referral | nothing | steer → select → scope
  */
+
+import { nameKey } from '../core/dns/name.ts';
+import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { assertNever } from '../core/runtime/deps.ts';
 import type { Locate, Located } from './locate/locate.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
@@ -11,9 +14,7 @@ import { explainTxt } from './why.ts';
 import type { ClientSubnet, Edns } from './wire/edns.ts';
 import { type ExtendedError, extendedErrors } from './wire/extended-error.ts';
 import { type Message, opcodes, rcodes } from './wire/message.ts';
-import { nameKey } from './wire/name.ts';
 import type { Query, Rejected } from './wire/query.ts';
-import { classIn, type ResourceRecord, recordTypes } from './wire/record.ts';
 import { findZone, lookup, type Steering, type Zone, type Zones } from './zone.ts';
 import { addressData } from './zone-build.ts';
 

@@ -4,6 +4,8 @@
  *
  * Invariant: never throws. A fault of ours is SERVFAIL, counted, and logged at most once a second.
  */
+
+import { typeLabel } from '../core/dns/record.ts';
 import { assertNever, type Clock } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { type AnswerContext, type Answered, answer, responseTo, udpLimitBytes } from './answer.ts';
@@ -21,7 +23,6 @@ import {
   rcodes,
 } from './wire/message.ts';
 import { decodeQuery, type Incoming, type Query, type Rejected } from './wire/query.ts';
-import { typeLabel } from './wire/record.ts';
 
 /** Without EDNS an answer over UDP has at most this (RFC 1035 §4.2.1). */
 const plainUdpLimitBytes = 512;

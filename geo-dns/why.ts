@@ -2,9 +2,10 @@
  * Why a client is sent to a PoP, as the strings of a TXT record, one `key=value` each: what `_why.HOST` answers, and
  * what `breakwater get` prints. The keys are a contract with those who read them.
  */
+
+import type { RecordData } from '../core/dns/record.ts';
 import type { Steered } from './answer.ts';
 import type { Candidate } from './select.ts';
-import type { RecordData } from './wire/record.ts';
 
 /** A TXT string holds 255 bytes (RFC 1035 §3.3). */
 const maxStringBytes = 255;

@@ -3,17 +3,17 @@
  * records, and the hosts of sites, which are answered with PoPs without further records.
  */
 import { createHash } from 'node:crypto';
-import { parseAddress } from '../core/runtime/addresses.ts';
-import type { Topology } from '../core/topology/load.ts';
-import type { DnsNode, Zone as ZoneConfig } from '../core/topology/schema.ts';
-import { isWithin, nameKey, parentOf } from './wire/name.ts';
+import { isWithin, nameKey, parentOf } from '../core/dns/name.ts';
 import {
   classIn,
   type RecordData,
   type ResourceRecord,
   recordTypes,
   typeOf,
-} from './wire/record.ts';
+} from '../core/dns/record.ts';
+import { parseAddress } from '../core/runtime/addresses.ts';
+import type { Topology } from '../core/topology/load.ts';
+import type { DnsNode, Zone as ZoneConfig } from '../core/topology/schema.ts';
 import type { Zone, ZoneNode, Zones } from './zone.ts';
 
 /** TTL of SOA, NS and the addresses of name servers: they change when the configuration does. */

@@ -5,8 +5,8 @@
  * Invariants: a name exists when it has records or when a name below it exists (RFC 8020: an empty non-terminal is NODATA,
  * never NXDOMAIN); every negative answer comes with the SOA whose TTL bounds it (RFC 2308 §5).
  */
-import { type Name, nameKey, parentOf } from './wire/name.ts';
-import { type ResourceRecord, recordTypes } from './wire/record.ts';
+import { type Name, nameKey, parentOf } from '../core/dns/name.ts';
+import { type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 
 /** How a name is answered beyond its static records: with PoPs, or with why a client gets which PoP. */
 export type Steering = { kind: 'pops'; host: string } | { kind: 'why'; host: string };

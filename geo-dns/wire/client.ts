@@ -2,10 +2,11 @@
  * The other side of the wire: building a query as a resolver would send it. The command line asks geo-dns with it what a
  * client in some place would be told; answers are read by `decodeMessage`.
  */
+
+import { classIn } from '../../core/dns/record.ts';
 import { formatAddress, maskBytes, parseAddress } from '../../core/runtime/addresses.ts';
 import type { ClientSubnet } from './edns.ts';
 import { encodeMessage, opcodes } from './message.ts';
-import { classIn } from './record.ts';
 
 export interface QueryOptions {
   /** 16 bits; from a random source, so that an answer can be told from a forgery. */

@@ -2,7 +2,7 @@
  * The option COOKIE (RFC 7873 §4): eight bytes that the client chose for this server, and behind them, once it has got some,
  * what the server gave it. What the server's part means is not the codec's: `cookies.ts`.
  */
-import { WireError } from './buffer.ts';
+import { WireError } from '../../core/dns/buffer.ts';
 import type { EdnsOption } from './edns.ts';
 
 export const cookieCode = 10;

@@ -2,7 +2,7 @@
  * EDNS0 (RFC 6891) and the client subnet option within it (RFC 7871). Option parsing is strict: a resolver that sends a
  * malformed subnet must learn it (FORMERR, RFC 7871 §7.2.1) rather than have its clients sent to a wrong place.
  */
-import { maskBytes } from '../../core/runtime/addresses.ts';
+
 import {
   readBytes,
   readU8,
@@ -14,8 +14,9 @@ import {
   writeU8,
   writeU16,
   writeWithLength,
-} from './buffer.ts';
-import { type RecordHead, recordTypes } from './record.ts';
+} from '../../core/dns/buffer.ts';
+import { type RecordHead, recordTypes } from '../../core/dns/record.ts';
+import { maskBytes } from '../../core/runtime/addresses.ts';
 
 const clientSubnetCode = 8;
 const dnssecOkBit = 0x8000;

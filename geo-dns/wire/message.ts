@@ -10,9 +10,8 @@ import {
   type WireReader,
   type WireWriter,
   writeU16,
-} from './buffer.ts';
-import { type Edns, ednsHeadOf, readEdnsOptions, writeEdns } from './edns.ts';
-import { type Name, readName, writeName } from './name.ts';
+} from '../../core/dns/buffer.ts';
+import { type Name, readName, writeName } from '../../core/dns/name.ts';
 import {
   type ResourceRecord,
   readRdata,
@@ -20,7 +19,8 @@ import {
   readRecordHead,
   recordTypes,
   writeRecord,
-} from './record.ts';
+} from '../../core/dns/record.ts';
+import { type Edns, ednsHeadOf, readEdnsOptions, writeEdns } from './edns.ts';
 
 export const opcodes = { query: 0, status: 2, notify: 4, update: 5 } as const;
 

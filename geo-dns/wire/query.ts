@@ -4,7 +4,7 @@
  *
  * Invariant: a response (QR = 1) is never answered, so that two servers can not be made to talk to each other for ever.
  */
-import { WireError, type WireReader } from './buffer.ts';
+import { WireError, type WireReader } from '../../core/dns/buffer.ts';
 import { type Cookie, cookieIn } from './cookie-option.ts';
 import type { ClientSubnet, EdnsHead } from './edns.ts';
 import {

@@ -2,6 +2,8 @@
  * Where the network's DNS sends a client, and why: the A (or AAAA) answer, and the TXT answer of `_why.HOST`, which names
  * the PoP and the reason.
  */
+
+import { recordTypes, txtStrings } from '../../core/dns/record.ts';
 import {
   formatAddress,
   formatHostPort,
@@ -11,7 +13,6 @@ import {
 import type { Topology } from '../../core/topology/load.ts';
 import { findNode, reachOf } from '../../core/topology/nodes.ts';
 import { type Message, rcodeName, rcodes } from '../../geo-dns/wire/message.ts';
-import { recordTypes, txtStrings } from '../../geo-dns/wire/record.ts';
 import { askDns, type DnsReply } from './ask-dns.ts';
 import type { CliContext } from './cli-context.ts';
 import { CommandError } from './command-error.ts';

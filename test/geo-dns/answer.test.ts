@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { txtStrings } from '../../core/dns/record.ts';
 import { parseAddress } from '../../core/runtime/addresses.ts';
 import { type AnswerContext, type Answered, answer } from '../../geo-dns/answer.ts';
 import { createLocate } from '../../geo-dns/locate/locate.ts';
 import type { Standing } from '../../geo-dns/select.ts';
 import { rcodes } from '../../geo-dns/wire/message.ts';
 import { decodeQuery } from '../../geo-dns/wire/query.ts';
-import { txtStrings } from '../../geo-dns/wire/record.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
 import { buildPlainQuery, buildQuery, type QueryBuilder } from '../support/dns-messages.ts';
 import { type DnsNetworkOptions, dnsNetwork, standings } from '../support/dns-network.ts';

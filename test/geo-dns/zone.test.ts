@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordTypes, typeName, typeOf } from '../../geo-dns/wire/record.ts';
+import { recordTypes, typeName, typeOf } from '../../core/dns/record.ts';
 import { type Found, findZone, lookup, type Zones } from '../../geo-dns/zone.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
 import { type DnsNetworkOptions, dnsNetwork } from '../support/dns-network.ts';

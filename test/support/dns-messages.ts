@@ -1,12 +1,13 @@
 /** Builders of DNS messages for tests: a query and an answer with every field given a plain default. */
-import { clientSubnetOf, encodeQuery } from '../../geo-dns/wire/client.ts';
-import type { Message } from '../../geo-dns/wire/message.ts';
+
 import {
   classIn,
   type RecordData,
   type ResourceRecord,
   recordTypes,
-} from '../../geo-dns/wire/record.ts';
+} from '../../core/dns/record.ts';
+import { clientSubnetOf, encodeQuery } from '../../geo-dns/wire/client.ts';
+import type { Message } from '../../geo-dns/wire/message.ts';
 
 export interface QueryBuilder {
   name?: string;

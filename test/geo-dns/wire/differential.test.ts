@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
-import { WireError } from '../../../geo-dns/wire/buffer.ts';
+import { WireError } from '../../../core/dns/buffer.ts';
+import { type RecordData, recordTypes } from '../../../core/dns/record.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../geo-dns/wire/message.ts';
 import { decodeQuery } from '../../../geo-dns/wire/query.ts';
-import { type RecordData, recordTypes } from '../../../geo-dns/wire/record.ts';
 import { buildMessage, buildQuery, record } from '../../support/dns-messages.ts';
 import { createSeededRandom } from '../../support/fake-clock.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WireError } from '../../../geo-dns/wire/buffer.ts';
+import { WireError } from '../../../core/dns/buffer.ts';
 import { clientSubnetOf, formatSubnet } from '../../../geo-dns/wire/client.ts';
 import { readEdnsOptions } from '../../../geo-dns/wire/edns.ts';
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WireError } from '../../../geo-dns/wire/buffer.ts';
+import { WireError } from '../../../core/dns/buffer.ts';
+import { txtStrings, typeLabel, typeName } from '../../../core/dns/record.ts';
 import {
   decodeMessage,
   encodeMessage,
   encodeWithin,
   type Message,
 } from '../../../geo-dns/wire/message.ts';
-import { txtStrings, typeLabel, typeName } from '../../../geo-dns/wire/record.ts';
 import { buildMessage, record } from '../../support/dns-messages.ts';
 
 const edns = { udpSizeBytes: 1232, extendedRcode: 0, version: 0, dnssecOk: false, options: [] };

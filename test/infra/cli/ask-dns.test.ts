@@ -10,9 +10,9 @@ import {
   streamEncode,
   TRUNCATED_RESPONSE,
 } from 'dns-packet';
+import { recordTypes } from '../../../core/dns/record.ts';
 import { systemClock } from '../../../core/runtime/deps.ts';
 import { clientSubnetOf } from '../../../geo-dns/wire/client.ts';
-import { recordTypes } from '../../../geo-dns/wire/record.ts';
 import { askDns } from '../../../infra/cli/ask-dns.ts';
 import { createSeededRandom } from '../../support/fake-clock.ts';
 

@@ -39,6 +39,7 @@ export function importsOf(source: Source): Import[] {
 const foundation = ['core/runtime', 'core/http'];
 const wholeCore = [
   ...foundation,
+  'core/dns',
   'core/topology',
   'core/upstream',
   'core/purge',
@@ -52,7 +53,8 @@ const services = ['edge', 'origin-shield', 'geo-dns', 'purge-api'];
 const directions: Record<string, string[]> = {
   'core/runtime': [],
   'core/http': [],
-  'core/topology': foundation,
+  'core/dns': foundation,
+  'core/topology': [...foundation, 'core/dns'],
   'core/upstream': foundation,
   'core/purge': [...foundation, 'core/topology', 'core/upstream'],
   'core/cache': [...foundation, 'core/topology', 'core/upstream', 'core/purge'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createWriter, WireError } from '../../../geo-dns/wire/buffer.ts';
-import { isWithin, nameKey, parentOf, readName, writeName } from '../../../geo-dns/wire/name.ts';
+import { createWriter, WireError } from '../../../core/dns/buffer.ts';
+import { isWithin, nameKey, parentOf, readName, writeName } from '../../../core/dns/name.ts';
 
 const header = Buffer.alloc(12);
 const readAt = (bytes: Buffer, at: number) => {

@@ -2,8 +2,8 @@
  * Resource records: the types that the server answers with are decoded into fields, every other type is carried as
  * the bytes it came in (RFC 3597). Names within RDATA are compressed for the types of RFC 1035 only (RFC 3597 §4).
  */
-import { formatAddress, parseAddress } from '../../core/runtime/addresses.ts';
-import { assertNever } from '../../core/runtime/deps.ts';
+import { formatAddress, parseAddress } from '../runtime/addresses.ts';
+import { assertNever } from '../runtime/deps.ts';
 import {
   readBytes,
   readU8,
