@@ -8,6 +8,7 @@
 import { nameKey } from '../core/dns/name.ts';
 import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { assertNever } from '../core/runtime/deps.ts';
+import { tailored } from './address-hints.ts';
 import type { Locate, Located } from './locate/locate.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
 import { explainTxt } from './why.ts';
@@ -97,18 +98,30 @@ function resolve(
 ): void {
   let key = nameKey(query.question.name);
   let zone: Zone | undefined = apexZone;
-  for (let aliases = 0; zone && aliases <= maxAliases; aliases += 1) {
+  const seen = new Set<string>();
+  for (let aliases = 0; zone && aliases <= maxAliases && !seen.has(key); aliases += 1) {
+    seen.add(key);
     const found = lookup(zone, key, query.question.type);
     switch (found.kind) {
       case 'cname':
-        if (draft.answers.includes(found.record)) return;
         draft.answers.push(found.record);
         key = nameKey(found.target);
         zone = findZone(context.zones, key);
         continue;
+      case 'dname':
+        if (!draft.answers.includes(found.record)) draft.answers.push(found.record);
+        if (found.target === undefined) {
+          draft.rcode = rcodes.YXDOMAIN; // RFC 6672 §2.2
+          return;
+        }
+        draft.answers.push(synthesised(key, found.record, found.target));
+        key = nameKey(found.target);
+        zone = findZone(context.zones, key);
+        continue;
       case 'records':
-        draft.answers.push(...found.records);
         draft.additionals = found.additionals;
+        if (found.hints) draft.steered = steer(found.hints, query, resolver, context);
+        draft.answers.push(...withHints(found.records, draft.steered));
         return;
       case 'referral':
         if (draft.answers.length > 0) return;
@@ -139,6 +152,22 @@ function resolve(
         assertNever(found);
     }
   }
+}
+
+/** The alias that a DNAME means for one name, for those who do not know DNAME (RFC 6672 §3.1). */
+function synthesised(name: string, dname: ResourceRecord, target: string): ResourceRecord {
+  const { ttlSeconds } = dname;
+  return { name, class: classIn, ttlSeconds, data: { type: 'CNAME', target } };
+}
+
+/** Address hints are those of the PoP that the client is sent to, as its A and AAAA answers are. */
+function withHints(
+  records: readonly ResourceRecord[],
+  steered: Steered | undefined,
+): readonly ResourceRecord[] {
+  if (!steered) return records;
+  const addresses = steered.selection.candidates[0]?.pop.advertise ?? [];
+  return records.map((record) => tailored(record, addresses));
 }
 
 /** Finds the client, orders the PoPs for it, and says for how wide a network that holds. */

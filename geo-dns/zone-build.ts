@@ -14,6 +14,7 @@ import {
 import { parseAddress } from '../core/runtime/addresses.ts';
 import type { Topology } from '../core/topology/load.ts';
 import type { DnsNode, Zone as ZoneConfig } from '../core/topology/schema.ts';
+import { readStaticRecords, type StaticRecord } from '../core/topology/static-records.ts';
 import type { Zone, ZoneNode, Zones } from './zone.ts';
 
 /** TTL of SOA, NS and the addresses of name servers: they change when the configuration does. */
@@ -48,19 +49,22 @@ function buildZone(
   const servers = topology.dns.filter((dns) => dns.zones.some((zone) => zone.name === name));
   const ttlSeconds = secondsOf(config.ttlMs);
   const nodes = new Map<string, ZoneNode>();
+  const { records: statics } = readStaticRecords(config);
   const hosts = topology.sites.flatMap((site) => site.hosts).filter(isOurs);
   for (const record of [
     ...servers.map((dns) => infrastructure(name, { type: 'NS', target: dns.name })),
     ...topology.dns.filter((dns) => isOurs(dns.name)).flatMap(serverAddresses),
-    ...config.records.flatMap((record) => staticRecords(name, record)),
+    ...statics.flatMap(plainRecord),
   ]) {
     addRecord(nodeAt(nodes, nameKey(record.name), name), record);
   }
   const soa = infrastructure(name, soaOf(config, servers, hosts, [...nodes.values()]));
   addRecord(nodeAt(nodes, name, name), soa);
-  for (const host of hosts) {
-    nodeAt(nodes, host, name).steering = { kind: 'pops', host };
-    nodeAt(nodes, `${whyLabel}.${host}`, name).steering = { kind: 'why', host };
+  for (const [owner, host] of steeredNames(hosts, statics)) {
+    nodeAt(nodes, owner, name).steering = { kind: 'pops', host };
+    // Below a wildcard there is nothing to explain: nobody asks for `*`.
+    if (owner.startsWith('*.')) continue;
+    nodeAt(nodes, `${whyLabel}.${owner}`, name).steering = { kind: 'why', host };
   }
   const negativeTtl = negativeTtlOf(ttlSeconds);
   return {
@@ -73,6 +77,22 @@ function buildZone(
       [...nodes].filter(([key, n]) => key !== name && n.rrsets.has(recordTypes.NS)).map(([k]) => k),
     ),
   };
+}
+
+/** The names that are answered with PoPs, each with the host whose PoPs they are: itself, or what an ALIAS names. */
+function steeredNames(
+  hosts: readonly string[],
+  statics: readonly StaticRecord[],
+): [owner: string, host: string][] {
+  const aliases = statics.flatMap(({ owner, data }): [string, string][] =>
+    data.type === 'ALIAS' ? [[owner, data.target]] : [],
+  );
+  return [...hosts.map((host): [string, string] => [host, host]), ...aliases];
+}
+
+/** Nothing for an ALIAS, which is answered by steering. */
+function plainRecord({ owner, ttlSeconds, data }: StaticRecord): ResourceRecord[] {
+  return data.type === 'ALIAS' ? [] : [{ name: owner, class: classIn, ttlSeconds, data }];
 }
 
 function infrastructure(name: string, data: RecordData): ResourceRecord {
@@ -116,38 +136,6 @@ function soaOf(
     expireSeconds: 14 * 86400,
     minimumSeconds: negativeTtlOf(secondsOf(config.ttlMs)),
   };
-}
-
-function staticRecords(zoneName: string, record: ZoneConfig['records'][number]): ResourceRecord[] {
-  const owner = record.name === '@' ? zoneName : `${nameKey(record.name)}.${zoneName}`;
-  const ttlSeconds = secondsOf(record.ttlMs);
-  return record.value.map((value) => ({
-    name: owner,
-    class: classIn,
-    ttlSeconds,
-    data: staticData(record.type, value),
-  }));
-}
-
-function staticData(type: ZoneConfig['records'][number]['type'], value: string): RecordData {
-  switch (type) {
-    case 'A':
-    case 'AAAA':
-      return addressData(value);
-    case 'TXT':
-      return { type, strings: textStrings(value) };
-    case 'CNAME':
-    case 'NS':
-      return { type, target: value.replace(/\.$/, '') };
-  }
-}
-
-/** A text as the strings of one TXT record, at most 255 bytes each (RFC 1035 §3.3). */
-export function textStrings(text: string): Buffer[] {
-  const bytes = Buffer.from(text, 'utf8');
-  const strings: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += 255) strings.push(bytes.subarray(at, at + 255));
-  return strings.length > 0 ? strings : [bytes];
 }
 
 /** The node of a name, made if need be together with the empty non-terminals above it. */

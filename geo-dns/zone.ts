@@ -3,10 +3,12 @@
  * here: records, "steer this client", or which kind of nothing. `zone-build.ts` makes zones from the configuration.
  *
  * Invariants: a name exists when it has records or when a name below it exists (RFC 8020: an empty non-terminal is NODATA,
- * never NXDOMAIN); every negative answer comes with the SOA whose TTL bounds it (RFC 2308 §5).
+ * never NXDOMAIN); a wildcard stands for names that do not exist, and for no other (RFC 4592); every negative answer comes with the SOA whose TTL bounds it (RFC 2308 §5).
  */
-import { type Name, nameKey, parentOf } from '../core/dns/name.ts';
+import { WireError } from '../core/dns/buffer.ts';
+import { type Name, nameKey, nameOf, parentOf } from '../core/dns/name.ts';
 import { type ResourceRecord, recordTypes } from '../core/dns/record.ts';
+import { hasOwnHints } from './address-hints.ts';
 
 /** How a name is answered beyond its static records: with PoPs, or with why a client gets which PoP. */
 export type Steering = { kind: 'pops'; host: string } | { kind: 'why'; host: string };
@@ -34,15 +36,26 @@ export interface Zone {
 export type Zones = ReadonlyMap<string, Zone>;
 
 export type Found =
-  | { kind: 'records'; records: readonly ResourceRecord[]; additionals: readonly ResourceRecord[] }
+  | {
+      kind: 'records';
+      records: readonly ResourceRecord[];
+      additionals: readonly ResourceRecord[];
+      /** The records hold address hints of a host that is steered: they are to be those of the client's PoP. */
+      hints?: Steering;
+    }
   | { kind: 'cname'; record: ResourceRecord; target: Name }
+  /** All names below one are redirected (RFC 6672); no `target`: the new name would be too long. */
+  | { kind: 'dname'; record: ResourceRecord; target: Name | undefined }
   | Steering
   | {
       kind: 'referral';
+      /** The delegated name. */
+      cut: Name;
       authorities: readonly ResourceRecord[];
       additionals: readonly ResourceRecord[];
     }
-  | { kind: 'nodata' }
+  /** The name exists, or a wildcard stands for it; `node` is what it has. */
+  | { kind: 'nodata'; node: ZoneNode }
   | { kind: 'nxdomain' };
 
 /** The zone that `key` (see `nameKey`) lies in: of nested ones the innermost. */
@@ -57,18 +70,66 @@ export function findZone(zones: Zones, key: string): Zone | undefined {
 /** What `zone` has for a name within it and a type. Follows no CNAME. */
 export function lookup(zone: Zone, key: string, type: number): Found {
   const cut = cutAbove(zone, key);
-  if (cut !== undefined) return referralAt(zone, cut);
+  // Of a delegation, DS alone is this side's to answer (RFC 4035 §3.1.4.1).
+  if (cut !== undefined && !(cut === key && type === recordTypes.DS)) return referralAt(zone, cut);
   const node = zone.nodes.get(key);
-  if (!node) return { kind: 'nxdomain' };
+  if (node) return lookupNode(zone, node, type);
+  const encloser = closestEncloser(zone, key);
+  const dname = zone.nodes.get(encloser)?.rrsets.get(recordTypes.DNAME)?.[0];
+  if (dname) return { kind: 'dname', record: dname, target: redirected(key, encloser, dname) };
+  // "The wildcard … of the closest encloser", and of no name above it (RFC 4592 §3.3.1).
+  const wildcard = zone.nodes.get(wildcardBelow(encloser));
+  if (!wildcard) return { kind: 'nxdomain' };
+  return renamed(lookupNode(zone, wildcard, type), key);
+}
+
+/** What a name has for a type, once it is known to exist. */
+function lookupNode(zone: Zone, node: ZoneNode, type: number): Found {
   const { steering, rrsets } = node;
   if (type === recordTypes.ANY) return lookupAny(zone, node);
   if (steering && isSteered(steering, type)) return steering;
   const records = rrsets.get(type);
-  if (records) return { kind: 'records', records, additionals: addressesFor(zone, records) };
+  if (records) {
+    const hints = steering?.kind === 'pops' && records.some(hasOwnHints) ? { hints: steering } : {};
+    return { kind: 'records', records, additionals: addressesFor(zone, records), ...hints };
+  }
   const cname = rrsets.get(recordTypes.CNAME)?.[0];
   if (cname?.data.type === 'CNAME')
     return { kind: 'cname', record: cname, target: cname.data.target };
-  return { kind: 'nodata' };
+  return { kind: 'nodata', node };
+}
+
+function wildcardBelow(encloser: string): string {
+  return encloser === '' ? '*' : `*.${encloser}`;
+}
+
+/** The longest existing name above `key`, which itself does not exist (RFC 4592 §3.3.1). The apex always exists. */
+function closestEncloser(zone: Zone, key: string): string {
+  let name = parentOf(key) ?? '';
+  while (name !== zone.name && !zone.nodes.has(name)) name = parentOf(name) ?? '';
+  return name;
+}
+
+/** What a wildcard has, under the name that was asked for. */
+function renamed(found: Found, name: string): Found {
+  if (found.kind === 'records') {
+    return { ...found, records: found.records.map((record) => ({ ...record, name })) };
+  }
+  if (found.kind === 'cname') return { ...found, record: { ...found.record, name } };
+  return found;
+}
+
+/** The name with the owner of the DNAME replaced by its target (RFC 6672 §2.2). */
+function redirected(key: string, owner: string, { data }: ResourceRecord): Name | undefined {
+  if (data.type !== 'DNAME') return undefined;
+  const prefix = key.slice(0, key.length - owner.length);
+  const text = owner === '' ? `${prefix}.${data.target}` : `${prefix}${data.target}`;
+  try {
+    return nameOf(data.target === '' ? text : `${text}.`, '');
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
 }
 
 function isSteered(steering: Steering, type: number): boolean {
@@ -77,10 +138,11 @@ function isSteered(steering: Steering, type: number): boolean {
 }
 
 /** ANY gets one RRset, whichever it is: minimal, and true (RFC 8482 §4.1). */
-function lookupAny(zone: Zone, { steering, rrsets }: ZoneNode): Found {
+function lookupAny(zone: Zone, node: ZoneNode): Found {
+  const { steering, rrsets } = node;
   if (steering) return steering;
   const [records] = rrsets.values();
-  if (!records) return { kind: 'nodata' };
+  if (!records) return { kind: 'nodata', node };
   return { kind: 'records', records, additionals: addressesFor(zone, records) };
 }
 
@@ -96,14 +158,16 @@ function cutAbove(zone: Zone, key: string): string | undefined {
 
 function referralAt(zone: Zone, cut: string): Found {
   const authorities = zone.nodes.get(cut)?.rrsets.get(recordTypes.NS) ?? [];
-  return { kind: 'referral', authorities, additionals: addressesFor(zone, authorities) };
+  return { kind: 'referral', cut, authorities, additionals: addressesFor(zone, authorities) };
 }
 
-/** The addresses that the zone knows of the name servers in `records`. */
+/** The addresses that the zone knows of the hosts that `records` name, which the client will want next (RFC 1035 §3.3). */
 function addressesFor(zone: Zone, records: readonly ResourceRecord[]): ResourceRecord[] {
-  return records.flatMap(({ data }) => {
-    if (data.type !== 'NS') return [];
-    const rrsets = zone.nodes.get(nameKey(data.target))?.rrsets;
+  const names = records.flatMap(({ data }) =>
+    data.type === 'NS' || data.type === 'MX' || data.type === 'SRV' ? [nameKey(data.target)] : [],
+  );
+  return [...new Set(names)].flatMap((name) => {
+    const rrsets = zone.nodes.get(name)?.rrsets;
     return [...(rrsets?.get(recordTypes.A) ?? []), ...(rrsets?.get(recordTypes.AAAA) ?? [])];
   });
 }

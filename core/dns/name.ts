@@ -114,6 +114,43 @@ export function writeName(writer: WireWriter, name: Name, compress: boolean): vo
   writeU8(writer, 0);
 }
 
+/**
+ * The name that `text` means where names are relative to `origin`: `@` is the origin, a final dot makes it whole (RFC 1035
+ * §5.1). Its escapes come out in our one form. Throws WireError when it is no name.
+ */
+export function nameOf(text: string, origin: Name): Name {
+  if (text === '@') return origin;
+  if (text === '.') return '';
+  if (/[^!-~]/.test(text)) throw new WireError(`"${text}" is no name: write it in ASCII`);
+  let name = '';
+  let nameBytes = 1;
+  let rest: string | undefined = text;
+  let isWhole = false;
+  while (rest !== undefined) {
+    const dot: number = firstDot(rest);
+    const label = labelBytes(dot < 0 ? rest : rest.slice(0, dot));
+    name += `${name === '' ? '' : '.'}${escapeLabel(label)}`;
+    nameBytes += label.length + 1;
+    isWhole = dot >= 0 && dot === rest.length - 1;
+    rest = dot < 0 || isWhole ? undefined : rest.slice(dot + 1);
+  }
+  if (!isWhole && origin !== '') {
+    name += `.${origin}`;
+    nameBytes += encodedLength(origin) - 1;
+  }
+  if (nameBytes > maxNameBytes) throw new WireError(`"${name}" is longer than a name may be`);
+  return name;
+}
+
+function encodedLength(name: Name): number {
+  let length = 1;
+  for (let rest: Name | undefined = name; rest; rest = parentOf(rest)) {
+    const dot = firstDot(rest);
+    length += labelBytes(dot < 0 ? rest : rest.slice(0, dot)).length + 1;
+  }
+  return length;
+}
+
 /** The bytes of one label in presentation form. Throws WireError when it is empty, too long or badly escaped. */
 function labelBytes(label: string): Buffer {
   const bytes = label.includes('\\') ? unescapeLabel(label) : Buffer.from(label, 'latin1');

@@ -5,6 +5,7 @@
  * Unknown keys are refused. What no single key can say wrong is in `cross-checks.ts`.
  */
 import { z } from 'zod';
+import { isTextType, textTypes } from '../dns/rdata-text.ts';
 import {
   domainName,
   duration,
@@ -191,9 +192,17 @@ const pop = z
 const shield = z.strictObject(cachingNode).transform(unitsOfCachingNode);
 
 const staticRecord = z.strictObject({
-  /** Name within the zone; `@` is the apex. */
+  /** Name within the zone; `@` is the apex, `*` and `*.NAME` stand for names that do not exist (RFC 4592). */
   name: z.string().min(1),
-  type: z.enum(['A', 'AAAA', 'TXT', 'CNAME', 'NS']),
+  /** A mnemonic, `TYPE1234`, or `ALIAS`: the PoPs of a site's host. */
+  type: z
+    .string()
+    .transform((text) => text.toUpperCase())
+    .refine(
+      (type) => isTextType(type) && type !== 'SOA',
+      `expected ${textTypes.filter((type) => type !== 'SOA').join(', ')}, or a number as TYPE1234`,
+    ),
+  /** As zone files have it; a TXT value is the text itself, unless it begins with a quote. */
   value: z.union([z.string(), z.array(z.string()).min(1)]).transform((value) => [value].flat()),
   ttl: duration.optional(),
 });

@@ -15,7 +15,8 @@ import {
   writeU16,
   writeWithLength,
 } from '../../core/dns/buffer.ts';
-import { type RecordHead, recordTypes } from '../../core/dns/record.ts';
+import { recordTypes } from '../../core/dns/record.ts';
+import type { RecordHead } from '../../core/dns/record-codec.ts';
 import { maskBytes } from '../../core/runtime/addresses.ts';
 
 const clientSubnetCode = 8;

@@ -12,14 +12,8 @@ import {
   writeU16,
 } from '../../core/dns/buffer.ts';
 import { type Name, readName, writeName } from '../../core/dns/name.ts';
-import {
-  type ResourceRecord,
-  readRdata,
-  readRecord,
-  readRecordHead,
-  recordTypes,
-  writeRecord,
-} from '../../core/dns/record.ts';
+import { type ResourceRecord, recordTypes } from '../../core/dns/record.ts';
+import { readRdata, readRecord, readRecordHead, writeRecord } from '../../core/dns/record-codec.ts';
 import { type Edns, ednsHeadOf, readEdnsOptions, writeEdns } from './edns.ts';
 
 export const opcodes = { query: 0, status: 2, notify: 4, update: 5 } as const;
@@ -32,6 +26,8 @@ export const rcodes = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  /** RFC 6672 §2.2. */
+  YXDOMAIN: 6,
   BADVERS: 16,
   /** RFC 7873 §8. */
   BADCOOKIE: 23,

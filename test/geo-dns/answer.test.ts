@@ -9,7 +9,7 @@ import { rcodes } from '../../geo-dns/wire/message.ts';
 import { decodeQuery } from '../../geo-dns/wire/query.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
 import { buildPlainQuery, buildQuery, type QueryBuilder } from '../support/dns-messages.ts';
-import { type DnsNetworkOptions, dnsNetwork, standings } from '../support/dns-network.ts';
+import { type DnsNetworkOptions, dnsNetwork, plainDns, standings } from '../support/dns-network.ts';
 
 interface Setting {
   network?: DnsNetworkOptions;
@@ -226,6 +226,66 @@ test('aliases that chase each other end, each given once', () => {
     '{ name: a, type: CNAME, value: b.demo.test }, { name: b, type: CNAME, value: a.demo.test }',
   );
   assert.equal(ask({ name: 'a.demo.test' }, setting).message.answers.length, 2);
+});
+
+test('an ALIAS at the apex is answered as its host is, tailored, with scope', () => {
+  const setting = aliases('{ name: "@", type: ALIAS, value: www.demo.test }');
+  const answered = ask({ name: 'demo.test', subnet: '198.18.3.0/24' }, setting);
+  assert.equal(answered.message.answers[0]?.name, 'demo.test');
+  const host = ask({ subnet: '198.18.3.0/24' }, setting);
+  assert.deepEqual(addressesOf(answered), addressesOf(host));
+  assert.equal(scopeOf(answered), scopeOf(host));
+  assert.equal(answered.handedOut?.host, 'www.demo.test');
+});
+
+test('address hints at a site’s host are those of the PoP that the client is sent to (RFC 9460 §7.3)', () => {
+  const setting: Setting = {
+    network: {
+      dns: plainDns.replace(
+        'zone: demo.test\n    ttl: 30s',
+        'zones: [{ name: demo.test, records: [{ name: www, type: HTTPS, value: ["1 . mandatory=alpn,ipv6hint alpn=h2 ipv4hint=192.0.2.99 ipv6hint=2001:db8::99", 2 other.test ipv4hint=192.0.2.98, 3 . alpn=h3] }] }]',
+      ),
+    },
+  };
+  const bindings = (subnet: string) => {
+    const answered = ask({ type: 'HTTPS', subnet }, setting);
+    const params = answered.message.answers.map(({ data }) =>
+      data.type === 'HTTPS'
+        ? data.params.map(({ key, value }) => `${key}=${Buffer.from(value).toString('hex')}`)
+        : [],
+    );
+    return { params, scope: scopeOf(answered), handedOut: answered.handedOut };
+  };
+  const paris = bindings('198.18.1.0/24');
+  assert.deepEqual(paris.params[0], [
+    '0=00010006',
+    '1=026832',
+    '4=c0000201',
+    '6=20010db8000000000000000000000001',
+  ]);
+  assert.deepEqual([paris.scope, paris.handedOut], [24, undefined]);
+  const tokyo = bindings('198.18.3.0/24');
+  // Tokyo has two IPv4 addresses and no other.
+  assert.deepEqual(tokyo.params, [
+    ['0=0001', '1=026832', '4=c0000203c0000204'],
+    ['4=c0000262'],
+    ['1=026833'],
+  ]);
+});
+
+test('a name below a DNAME is answered with it and the alias that it means (RFC 6672 §3.1)', () => {
+  const setting = aliases(
+    `{ name: old, type: DNAME, value: demo.test }, { name: long, type: DNAME, value: ${'abcdefg.'.repeat(30)}test }`,
+  );
+  const { message } = ask({ name: 'WWW.old.demo.test', subnet: '198.18.3.0/24' }, setting);
+  assert.deepEqual(message.answers.map(({ name, data }) => [name, data.type]).slice(0, 3), [
+    ['old.demo.test', 'DNAME'],
+    ['www.old.demo.test', 'CNAME'],
+    ['www.demo.test', 'A'],
+  ]);
+  const tooLong = ask({ name: 'abcdefghijkl.long.demo.test' }, setting);
+  assert.equal(codeOf(tooLong), rcodes.YXDOMAIN);
+  assert.equal(tooLong.message.answers.length, 1);
 });
 
 test('a referral has no authority of ours (RFC 1034 §4.3.2)', () => {

@@ -148,6 +148,98 @@ test('an alias is given for every type but its own and ANY (RFC 1034 §3.6.2)', 
   assert.equal(kindOf(zones, 'blog.demo.test', 'ANY'), 'records');
 });
 
+test('a wildcard stands for names that do not exist, of the closest encloser only (RFC 4592 §2.2.1)', () => {
+  // The zone of that section, and a host of a site in it.
+  const zones = zonesOf({
+    hosts: '[host1.demo.test]',
+    dns: withRecords(
+      `{ name: "*", type: MX, value: 10 host1.demo.test }, { name: "*", type: TXT, value: this is a wildcard },
+       { name: _ssh._tcp.host1, type: SRV, value: 0 0 22 host1.demo.test },
+       { name: subdel, type: NS, value: ns.example.com }`,
+    ),
+  });
+  const owners = (name: string, type: keyof typeof recordTypes) => {
+    const found = find(zones, name, type);
+    return found?.kind === 'records' ? found.records.map((record) => record.name) : found?.kind;
+  };
+  assert.deepEqual(owners('host3.demo.test', 'MX'), ['host3.demo.test']);
+  assert.deepEqual(owners('foo.bar.demo.test', 'TXT'), ['foo.bar.demo.test']);
+  assert.equal(owners('host3.demo.test', 'A'), 'nodata');
+  assert.equal(owners('host1.demo.test', 'MX'), 'nodata');
+  assert.equal(owners('_tcp.host1.demo.test', 'TXT'), 'nodata');
+  assert.equal(owners('_telnet._tcp.host1.demo.test', 'SRV'), 'nxdomain');
+  assert.equal(owners('host.subdel.demo.test', 'MX'), 'referral');
+  assert.deepEqual(owners('*.demo.test', 'MX'), ['*.demo.test']);
+  assert.equal(owners('ghost.*.demo.test', 'MX'), 'nxdomain');
+});
+
+test('a wildcard may be an alias, and is one under the name that was asked for', () => {
+  const zones = zonesOf({
+    dns: withRecords('{ name: "*.apps", type: CNAME, value: www.demo.test }'),
+  });
+  const found = find(zones, 'a.b.apps.demo.test');
+  assert.ok(found?.kind === 'cname' && found.target === 'www.demo.test');
+  assert.equal(found.record.name, 'a.b.apps.demo.test');
+  assert.equal(kindOf(zones, 'apps.demo.test'), 'nodata');
+});
+
+test('an ALIAS is answered with the PoPs of its host, at the apex and at a wildcard too', () => {
+  const zones = zonesOf({
+    dns: withRecords(
+      '{ name: "@", type: ALIAS, value: WWW.demo.test }, { name: "*.apps", type: ALIAS, value: www.demo.test }',
+    ),
+  });
+  for (const name of ['demo.test', 'a.apps.demo.test']) {
+    assert.deepEqual(find(zones, name, 'AAAA'), { kind: 'pops', host: 'www.demo.test' }, name);
+  }
+  assert.equal(kindOf(zones, 'demo.test', 'SOA'), 'records');
+  assert.deepEqual(find(zones, '_why.demo.test', 'TXT'), { kind: 'why', host: 'www.demo.test' });
+});
+
+test('all names below a DNAME are redirected, itself not (RFC 6672 §2.3)', () => {
+  const zones = zonesOf({
+    dns: withRecords(
+      `{ name: old, type: DNAME, value: new.example.org }, { name: long, type: DNAME, value: ${'abcdefg.'.repeat(30)}test }`,
+    ),
+  });
+  const found = find(zones, 'a.b.old.demo.test');
+  assert.ok(found?.kind === 'dname' && found.target === 'a.b.new.example.org');
+  assert.equal(kindOf(zones, 'old.demo.test'), 'nodata');
+  assert.equal(kindOf(zones, 'old.demo.test', 'ANY'), 'records');
+  const long = find(zones, 'abcdefghijkl.long.demo.test');
+  assert.ok(long?.kind === 'dname' && long.target === undefined);
+});
+
+test('the hosts that MX and SRV name come with their addresses, once (RFC 1035 §3.3.9)', () => {
+  const zones = zonesOf({
+    dns: withRecords(
+      '{ name: "@", type: MX, value: [10 mail.demo.test, 20 mail.demo.test, 30 mail.example.org] }, { name: mail, type: A, value: 192.0.2.25 }, { name: _x._tcp, type: SRV, value: 0 0 1 mail.demo.test }',
+    ),
+  });
+  for (const [name, type] of [
+    ['demo.test', 'MX'],
+    ['_x._tcp.demo.test', 'SRV'],
+  ] as const) {
+    const found = find(zones, name, type);
+    assert.deepEqual(
+      found?.kind === 'records' && found.additionals.map(({ data }) => data),
+      [{ type: 'A', address: '192.0.2.25' }],
+      name,
+    );
+  }
+});
+
+test('DS of a delegation is answered by this side of it (RFC 4035 §3.1.4.1)', () => {
+  const zones = zonesOf({
+    dns: withRecords(
+      '{ name: sub, type: NS, value: ns.example.org }, { name: sub, type: DS, value: 1 13 2 00ff }, { name: plain, type: NS, value: ns.example.org }',
+    ),
+  });
+  assert.equal(kindOf(zones, 'sub.demo.test', 'DS'), 'records');
+  assert.equal(kindOf(zones, 'plain.demo.test', 'DS'), 'nodata');
+  assert.equal(kindOf(zones, 'x.sub.demo.test', 'DS'), 'referral');
+});
+
 test('a name at or below a delegation is referred, with the glue that the zone has (RFC 1034 §4.3.2)', () => {
   const zones = zonesOf({
     dns: withRecords(

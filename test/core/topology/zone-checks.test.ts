@@ -31,6 +31,16 @@ test('records of every type are accepted, at the apex and below', () => {
     '{ name: a.b, type: CNAME, value: www.demo.test }',
     '{ name: sub, type: NS, value: [ns.sub.demo.test] }',
     '{ name: www, type: TXT, value: beside the PoPs }',
+    '{ name: www, type: https, value: 1 . alpn=h2 }',
+    '{ name: "@", type: ALIAS, value: www.demo.test }',
+    '{ name: "@", type: MX, value: [10 mail.demo.test, 20 mail.example.org.] }',
+    '{ name: "@", type: CAA, value: 0 issue "ca.example.org" }',
+    '{ name: "*.apps", type: CNAME, value: www.demo.test }',
+    '{ name: "*", type: A, value: 192.0.2.1 }',
+    `{ name: many, type: TXT, value: '"one" "two"' }`,
+    `{ name: odd, type: TYPE65280, value: '\\# 2 00ff' }`,
+    '{ name: sub, type: DS, value: 1 13 2 00ff }',
+    '{ name: ns.sub, type: A, value: 192.0.2.3 }',
   ];
   assert.deepEqual(problemsOf(records.join(', ')), []);
 });
@@ -58,7 +68,30 @@ for (const [title, record, problem] of [
     `{ name: a, type: TXT, value: ${'x'.repeat(4001)} }`,
     /at most 4,000 bytes/,
   ],
-  ['a wildcard', '{ name: "*", type: A, value: 192.0.2.1 }', /name: wildcards are not answered/],
+  ['an asterisk within a name', '{ name: "a.*", type: A, value: 192.0.2.1 }', /name: expected a/],
+  [
+    'data that does not fit',
+    '{ name: a, type: MX, value: mail.x }',
+    /no MX data such as 10 .*: the/,
+  ],
+  ['a signature', '{ name: a, type: RRSIG, value: x }', /type: expected A, AAAA, ALIAS, CAA/],
+  ['an SOA', '{ name: "@", type: SOA, value: ". . 1 1 1 1 1" }', /type: expected A, AAAA/],
+  [
+    'an ALIAS to a stranger',
+    '{ name: "@", type: ALIAS, value: x.test }',
+    /no site has the host "x/,
+  ],
+  ['an ALIAS at a site’s host', '{ name: www, type: ALIAS, value: www.demo.test }', /site's host/],
+  [
+    'an ALIAS with two targets',
+    '{ name: a, type: ALIAS, value: [www.demo.test, www.demo.test] }',
+    /one target only/,
+  ],
+  [
+    'an ALIAS at the server’s own name',
+    '{ name: ns1, type: ALIAS, value: www.demo.test }',
+    /has addr/,
+  ],
   ['a name with a final dot', '{ name: a., type: A, value: 192.0.2.1 }', /without the zone/],
   ['an alias at the apex', '{ name: "@", type: CNAME, value: x.test }', /apex of a zone cannot be/],
   [
@@ -89,6 +122,39 @@ test('an alias beside other records is a problem, at the alias (RFC 2181 §10.1)
   assert.deepEqual(problems, [
     'dns[0].zones[0].records[1].type: "a.demo.test" has other records, so it cannot be an alias',
   ]);
+});
+
+for (const [title, records, index, problem] of [
+  [
+    'an ALIAS beside addresses',
+    '{ name: a, type: ALIAS, value: www.demo.test }, { name: a, type: A, value: 192.0.2.1 }',
+    0,
+    /"a.demo.test" has addresses already/,
+  ],
+  [
+    'what a delegation hides',
+    '{ name: sub, type: NS, value: x.test }, { name: a.b.sub, type: TXT, value: x }',
+    1,
+    /never answered: "sub.demo.test" is delegated away, and TXT is not of a delegation/,
+  ],
+  [
+    'what a DNAME redirects',
+    '{ name: old, type: DNAME, value: x.test }, { name: a.b.old, type: TXT, value: x }',
+    1,
+    /never answered: "old.demo.test" redirects/,
+  ],
+] as const) {
+  test(`${title} is a problem at that record`, () => {
+    const problems = problemsOf(records);
+    assert.equal(problems.length, 1);
+    assert.ok(problems[0]?.startsWith(`dns[0].zones[0].records[${index}].type: `), problems[0]);
+    assert.match(problems[0] ?? '', problem);
+  });
+}
+
+test('a delegation that takes a site’s host away is a problem', () => {
+  const problems = problemsOf('{ name: sub, type: NS, value: x.test }', '[a.sub.demo.test]');
+  assert.match(problems[0] ?? '', /delegated away, and the site's host "a.sub.demo.test" with it/);
 });
 
 test('a zone that is named twice is a problem', () => {

@@ -36,6 +36,15 @@ const data: fc.Arbitrary<RecordData> = fc.oneof(
   address6.map((address) => ({ type: 'AAAA' as const, address })),
   name.map((target) => ({ type: 'NS' as const, target })),
   name.map((target) => ({ type: 'CNAME' as const, target })),
+  name.map((target) => ({ type: 'PTR' as const, target })),
+  name.map((target) => ({ type: 'DNAME' as const, target })),
+  fc
+    .tuple(octet, name)
+    .map(([preference, target]) => ({ type: 'MX' as const, preference, target })),
+  fc.tuple(octet, octet, octet, name).map(([priority, weight, port, target]) => ({
+    type: 'SRV' as const,
+    ...{ priority, weight, port, target },
+  })),
   strings.map((list) => ({ type: 'TXT' as const, strings: list })),
   soa,
 );
@@ -52,7 +61,21 @@ function asOracle(value: RecordData): unknown {
       return value.address;
     case 'NS':
     case 'CNAME':
+    case 'PTR':
+    case 'DNAME':
       return value.target;
+    case 'MX':
+      return { preference: value.preference, exchange: value.target };
+    case 'SRV':
+      return {
+        priority: value.priority,
+        weight: value.weight,
+        port: value.port,
+        target: value.target,
+      };
+    case 'SVCB':
+    case 'HTTPS':
+      return value.params;
     case 'TXT':
       return value.strings.map((string) => Buffer.from(string));
     case 'SOA':

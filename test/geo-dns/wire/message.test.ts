@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WireError } from '../../../core/dns/buffer.ts';
-import { txtStrings, typeLabel, typeName } from '../../../core/dns/record.ts';
+import { type RecordData, txtStrings, typeLabel, typeName } from '../../../core/dns/record.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -20,7 +20,26 @@ test('what is encoded decodes to the same, for every type that the server answer
       record('www.demo.test', { type: 'A', address: '192.0.2.1' }),
       record('www.demo.test', { type: 'AAAA', address: '2001:db8::1' }),
       record('alias.demo.test', { type: 'CNAME', target: 'www.demo.test' }),
-      record('x.test', { type: 'opaque', code: 65, bytes: Buffer.from([0, 1, 0]) }),
+      record('x.test', { type: 'opaque', code: 65280, bytes: Buffer.from([0, 1, 0]) }),
+      record('1.test', { type: 'PTR', target: 'www.demo.test' }),
+      record('old.test', { type: 'DNAME', target: 'demo.test' }),
+      record('demo.test', { type: 'MX', preference: 10, target: 'mail.demo.test' }),
+      record('_sip._udp.demo.test', {
+        type: 'SRV',
+        priority: 1,
+        weight: 65535,
+        port: 5060,
+        target: 'sip.demo.test',
+      }),
+      record('www.demo.test', {
+        type: 'HTTPS',
+        priority: 1,
+        target: '',
+        params: [
+          { key: 1, value: Buffer.from('\x02h2') },
+          { key: 65534, value: Buffer.alloc(0) },
+        ],
+      }),
     ],
     authorities: [
       record('demo.test', { type: 'NS', target: 'ns1.demo.test' }),
@@ -75,9 +94,29 @@ test('RDATA of the wrong length for its type is refused', () => {
     wrong(2, 0, 0),
     wrong(2),
     wrong(6, 0, 0, 1),
+    wrong(15, 0, 10),
+    wrong(33, 0, 1, 0, 1, 0, 0),
+    wrong(65, 0, 1),
+    wrong(65, 0, 1, 0, 0, 3, 0, 2, 1),
+    wrong(65, 0, 1, 0, 0, 3, 0, 0, 0, 1, 0, 0),
+    wrong(64, 0, 1, 0, 0, 3, 0, 0, 0, 3, 0, 0),
   ]) {
     assert.throws(() => decodeMessage(bytes), WireError);
   }
+});
+
+test('names are compressed in the types of RFC 1035, and in no other (RFC 3597 §4)', () => {
+  const sizeOf = (data: RecordData) => {
+    const base = encodeMessage(buildMessage({ answers: [] })).length;
+    const answers = [record('www.demo.test', data)];
+    return encodeMessage(buildMessage({ answers })).length - base - 12;
+  };
+  const target = 'a.demo.test';
+  for (const type of ['NS', 'CNAME', 'PTR'] as const) assert.equal(sizeOf({ type, target }), 4);
+  assert.equal(sizeOf({ type: 'MX', preference: 1, target }), 6);
+  assert.equal(sizeOf({ type: 'DNAME', target }), 13);
+  assert.equal(sizeOf({ type: 'SRV', priority: 1, weight: 1, port: 1, target }), 19);
+  assert.equal(sizeOf({ type: 'HTTPS', priority: 1, target, params: [] }), 15);
 });
 
 test('additional records are left out before an answer is truncated (RFC 2181 §9)', () => {
