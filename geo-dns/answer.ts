@@ -138,7 +138,7 @@ function resolve(
         const records = addressRecords(key, query.question.type, zone, draft.steered);
         draft.answers.push(...records);
         draft.isHandedOut = records.length > 0;
-        if (!draft.isHandedOut) draft.authorities = [zone.negativeSoa];
+        if (!draft.isHandedOut) draft.authorities = [zone.steeredNegativeSoa];
         return;
       }
       case 'nxdomain':

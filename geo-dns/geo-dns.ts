@@ -28,11 +28,13 @@ import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
 import { defaultTcpLimits } from './tcp-listener.ts';
-import { buildZones } from './zone-build.ts';
+import { loadZones, type ZoneFiles } from './zone-source.ts';
 
 /** What a reload replaces. */
 interface Current extends Pick<AnswerContext, 'zones' | 'locate'> {
   topology: TopologyWithSecret;
+  /** What the zone files held when they were last good. */
+  files: ZoneFiles;
   database: GeoDatabase | undefined;
   /** Undefined until the listeners are bound. */
   prober?: Prober;
@@ -44,10 +46,10 @@ export async function startDns(context: NodeContext): Promise<Service> {
   const metrics = createDnsMetrics(context.metrics);
   // All that can fail because of the configuration fails before a port is bound.
   const config = dnsNodeOf(topology, node.id);
-  const zones = buildZones(topology, config);
+  const { zones, files } = loadZones(topology, config);
   const database = await openDatabase(context, metrics, config.geoip.database);
   const locate = createLocate({ places: config.geoip.places, database });
-  const current: Current = { topology, zones, locate, database };
+  const current: Current = { topology, zones, files, locate, database };
   const onHint = (popId: string) => current.prober?.hurry(popId);
   const view = createPopView({ log, metrics, onHint }, topology.pops);
 
@@ -187,7 +189,12 @@ async function reloadFrom(
   const changes = changesBetween(current.topology, context.loadAgain(), context.node.id);
   const { applied, refused, merged: topology } = changes;
   const config = dnsNodeOf(topology, context.node.id);
-  const zones = buildZones(topology, config);
+  const { zones, files, kept, changed } = loadZones(topology, config, current.files);
+  for (const { zone, problems } of kept) {
+    context.log.warn({ zone, problems }, 'zone file not taken over: the zone stays as it was');
+    refused.push(`dns.${config.id}.zones.${zone}.file`);
+  }
+  applied.push(...changed.map((zone) => `dns.${config.id}.zones.${zone}.file`));
   let { database } = current;
   try {
     database = await openDatabase(context, metrics, config.geoip.database);
@@ -201,6 +208,7 @@ async function reloadFrom(
   Object.assign(current, {
     topology,
     zones,
+    files,
     database,
     locate: createLocate({ places: config.geoip.places, database }),
     prober: startProbes(context, metrics, view, topology),

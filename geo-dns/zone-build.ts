@@ -24,14 +24,19 @@ const maxNegativeTtlSeconds = 300;
 /** The name below a host whose TXT says why a client is sent where it is. */
 const whyLabel = '_why';
 
-/** The zones of one DNS node. */
-export function buildZones(topology: Topology, node: DnsNode): Zones {
+/** The zones of one DNS node. `files` has the records of those that come from a file. */
+export function buildZones(
+  topology: Topology,
+  node: DnsNode,
+  files: ReadonlyMap<string, readonly StaticRecord[]> = new Map(),
+): Zones {
   const names = node.zones.map((zone) => zone.name);
   const zones = node.zones.map((config) => {
     // A host belongs to the innermost zone, and so do the names of name servers.
     const isOurs = (name: string) =>
       longest(names.filter((zone) => isWithin(name, zone))) === config.name;
-    return buildZone(topology, config, isOurs);
+    const statics = files.get(config.name) ?? readStaticRecords(config).records;
+    return buildZone(topology, config, statics, isOurs);
   });
   return new Map(zones.map((zone) => [zone.name, zone]));
 }
@@ -43,40 +48,67 @@ function longest(names: readonly string[]): string | undefined {
 function buildZone(
   topology: Topology,
   config: ZoneConfig,
+  statics: readonly StaticRecord[],
   isOurs: (name: string) => boolean,
 ): Zone {
   const { name } = config;
-  const servers = topology.dns.filter((dns) => dns.zones.some((zone) => zone.name === name));
   const ttlSeconds = secondsOf(config.ttlMs);
   const nodes = new Map<string, ZoneNode>();
-  const { records: statics } = readStaticRecords(config);
   const hosts = topology.sites.flatMap((site) => site.hosts).filter(isOurs);
+  const servers = topology.dns.filter((dns) => dns.zones.some((zone) => zone.name === name));
   for (const record of [
-    ...servers.map((dns) => infrastructure(name, { type: 'NS', target: dns.name })),
-    ...topology.dns.filter((dns) => isOurs(dns.name)).flatMap(serverAddresses),
+    ...madeRecords(topology, config, statics, isOurs),
     ...statics.flatMap(plainRecord),
   ]) {
     addRecord(nodeAt(nodes, nameKey(record.name), name), record);
   }
-  const soa = infrastructure(name, soaOf(config, servers, hosts, [...nodes.values()]));
-  addRecord(nodeAt(nodes, name, name), soa);
+  const apex = nodeAt(nodes, name, name);
+  const [given] = apex.rrsets.get(recordTypes.SOA) ?? [];
+  const soa = given ?? infrastructure(name, soaOf(config, servers, hosts, [...nodes.values()]));
+  if (!given) addRecord(apex, soa);
   for (const [owner, host] of steeredNames(hosts, statics)) {
     nodeAt(nodes, owner, name).steering = { kind: 'pops', host };
     // Below a wildcard there is nothing to explain: nobody asks for `*`.
     if (owner.startsWith('*.')) continue;
     nodeAt(nodes, `${whyLabel}.${owner}`, name).steering = { kind: 'why', host };
   }
-  const negativeTtl = negativeTtlOf(ttlSeconds);
+  const negativeSoa = { ...soa, ttlSeconds: negativeTtlOf(soa) };
   return {
     name,
     soa,
-    negativeSoa: { ...soa, ttlSeconds: Math.min(soa.ttlSeconds, negativeTtl) },
+    negativeSoa,
+    steeredNegativeSoa: {
+      ...soa,
+      ttlSeconds: Math.min(negativeSoa.ttlSeconds, shortTtlOf(ttlSeconds)),
+    },
     ttlSeconds,
     nodes,
     cuts: new Set(
       [...nodes].filter(([key, n]) => key !== name && n.rrsets.has(recordTypes.NS)).map(([k]) => k),
     ),
   };
+}
+
+/** What a zone has without saying it: its NS set, and the addresses of the name servers in it. What it says itself stands. */
+function madeRecords(
+  topology: Topology,
+  { name }: ZoneConfig,
+  statics: readonly StaticRecord[],
+  isOurs: (name: string) => boolean,
+): ResourceRecord[] {
+  const isFromFile = statics.some(({ owner, data }) => owner === name && data.type === 'SOA');
+  const has = (wanted: string, ...types: RecordData['type'][]) =>
+    isFromFile &&
+    statics.some(({ owner, data }) => owner === wanted && types.some((type) => type === data.type));
+  const servers = topology.dns.filter((dns) => dns.zones.some((zone) => zone.name === name));
+  return [
+    ...(has(name, 'NS') ? [] : servers).map((dns) =>
+      infrastructure(name, { type: 'NS', target: dns.name }),
+    ),
+    ...topology.dns
+      .filter((dns) => isOurs(dns.name) && !has(dns.name, 'A', 'AAAA'))
+      .flatMap(serverAddresses),
+  ];
 }
 
 /** The names that are answered with PoPs, each with the host whose PoPs they are: itself, or what an ALIAS names. */
@@ -110,8 +142,13 @@ export function addressData(address: string): Extract<RecordData, { type: 'A' | 
   return { type: parsed.family === 4 ? 'A' : 'AAAA', address };
 }
 
+/** "The minimum of the MINIMUM field of the SOA record and the TTL of the SOA itself" (RFC 2308 §3). */
+function negativeTtlOf({ ttlSeconds, data }: ResourceRecord): number {
+  return data.type === 'SOA' ? Math.min(ttlSeconds, data.minimumSeconds) : ttlSeconds;
+}
+
 /** A steered NODATA ("this PoP has no IPv6 address") may hold no longer than the answer that it stands for. */
-function negativeTtlOf(ttlSeconds: number): number {
+function shortTtlOf(ttlSeconds: number): number {
   return Math.min(maxNegativeTtlSeconds, ttlSeconds);
 }
 
@@ -134,7 +171,7 @@ function soaOf(
     refreshSeconds: 7200,
     retrySeconds: 900,
     expireSeconds: 14 * 86400,
-    minimumSeconds: negativeTtlOf(secondsOf(config.ttlMs)),
+    minimumSeconds: shortTtlOf(secondsOf(config.ttlMs)),
   };
 }
 

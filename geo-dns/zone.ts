@@ -24,6 +24,8 @@ export interface Zone {
   soa: ResourceRecord;
   /** The SOA as negative answers carry it: with their TTL. */
   negativeSoa: ResourceRecord;
+  /** As negative answers that depend on the client carry it. */
+  steeredNegativeSoa: ResourceRecord;
   /** TTL of steered answers. */
   ttlSeconds: number;
   /** By key of the whole name; empty non-terminals included. */

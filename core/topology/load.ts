@@ -72,6 +72,10 @@ export function parseTopology(text: string, file: string, environment: Environme
     },
     dns: value.dns.map((dns) => ({
       ...dns,
+      zones: dns.zones.map((zone) => ({
+        ...zone,
+        ...(zone.file === undefined ? {} : { file: path.resolve(folder, zone.file) }),
+      })),
       geoip: {
         ...dns.geoip,
         ...(dns.geoip.database === undefined

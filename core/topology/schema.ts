@@ -213,6 +213,12 @@ const zone = z
     /** Time to live of steered answers. */
     ttl: duration.default(30_000),
     records: z.array(staticRecord).default([]),
+    /** A zone file (RFC 1035 §5), relative to the configuration file, in place of `records`. */
+    file: z.string().min(1).optional(),
+  })
+  .refine(({ records, file }) => file === undefined || records.length === 0, {
+    path: ['file'],
+    message: 'give "records" or "file", not both',
   })
   .transform(({ ttl, records, ...rest }) => ({
     ...rest,
@@ -297,9 +303,13 @@ const dnsNode = z
   })
   .transform(({ zone: name, ttl, zones, probe, ...rest }) => ({
     ...rest,
-    zones: zones ?? (name === undefined ? [] : [{ name, ttlMs: ttl ?? 30_000, records: [] }]),
+    zones: zones ?? oneZone(name, ttl),
     probe: { intervalMs: probe.interval, timeoutMs: probe.timeout },
   }));
+
+function oneZone(name: string | undefined, ttl: number | undefined): z.output<typeof zone>[] {
+  return name === undefined ? [] : [{ name, ttlMs: ttl ?? 30_000, records: [] }];
+}
 
 const token = z.strictObject({
   /** Appears in the journal and in logs, never the secret. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -132,10 +132,11 @@ async function setUp(
   probe = quick,
   /** Answers the probes of Tokyo. */
   answerTokyo?: (response: ServerResponse) => void,
+  dns?: string,
 ) {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'breakwater-dns-'));
   t.after(() => rmSync(dataDir, { recursive: true }));
-  const topology = withProbe(dnsNetwork({ dataDir }), probe);
+  const topology = withProbe(dnsNetwork({ dataDir, ...(dns === undefined ? {} : { dns }) }), probe);
   const purge = await fakePurgeApi(t, topology);
   const pops: Record<string, Server> = {};
   for (const { id } of topology.pops) {
@@ -285,6 +286,33 @@ test('a reload with a database that cannot be opened keeps what there was', asyn
   change(() => ({ ...topology, dns: [{ ...node, geoip }] }));
   assert.match((await service.reload?.()) ?? '', /needs a restart: dns\.ns1\.geoip\.database/);
   assert.equal(await first(), tokyo);
+});
+
+test('a zone file is read at the start and again by a reload; a broken one leaves the zone as it was', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-zone-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'demo.zone');
+  const dns = plainDns.replace(
+    'zone: demo.test\n    ttl: 30s',
+    `zones: [{ name: demo.test, file: ${file} }]`,
+  );
+  writeFileSync(file, 'a BOGUS x\n');
+  await assert.rejects(setUp(t, slow, undefined, dns), /demo\.zone \(line 1\): "BOGUS" is no type/);
+  writeFileSync(file, 'a A 192.0.2.77\n');
+  const { service, port, ready, first } = await setUp(t, slow, undefined, dns);
+  await ready();
+  const addressOfA = async () => {
+    const { answers } = await askUdp(port, buildQuery({ name: 'a.demo.test' }));
+    return answers[0]?.data.type === 'A' ? answers[0].data.address : undefined;
+  };
+  assert.deepEqual([await addressOfA(), await first()], ['192.0.2.77', tokyo]);
+  writeFileSync(file, 'a A 192.0.2.77\nb BOGUS x\n');
+  const kept = await service.reload?.();
+  assert.equal(kept, 'applied: nothing; needs a restart: dns.ns1.zones.demo.test.file');
+  assert.equal(await addressOfA(), '192.0.2.77');
+  writeFileSync(file, 'a A 192.0.2.78\n');
+  assert.match((await service.reload?.()) ?? '', /^applied: dns\.ns1\.zones\.demo\.test\.file;/);
+  assert.equal(await addressOfA(), '192.0.2.78');
 });
 
 test('a start with a database that is missing is refused with what to do, and binds nothing', async () => {

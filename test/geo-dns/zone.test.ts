@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recordTypes, typeName, typeOf } from '../../core/dns/record.ts';
+import { parseZoneFile } from '../../core/dns/zone-file.ts';
 import { type Found, findZone, lookup, type Zones } from '../../geo-dns/zone.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
 import { type DnsNetworkOptions, dnsNetwork } from '../support/dns-network.ts';
@@ -109,6 +110,31 @@ test('a negative answer holds no longer than a steered one (RFC 2308 §5)', () =
   assert.equal(zone.negativeSoa.ttlSeconds, 30);
   assert.equal(zone.soa.ttlSeconds, 3600);
   assert.ok(zone.soa.data.type === 'SOA' && zone.soa.data.minimumSeconds === 30);
+});
+
+test('of a zone file its SOA, NS set and addresses of servers stand; what it lacks is made', () => {
+  const topology = dnsNetwork();
+  const node = topology.dns[0] ?? assert.fail();
+  const withFile = (text: string) => {
+    const { records } = parseZoneFile(text, { apex: 'demo.test', ttlSeconds: 30 });
+    const files = new Map([
+      ['demo.test', records.map((record) => ({ ...record, at: record.line }))],
+    ]);
+    return buildZones(topology, node, files);
+  };
+  const zones = withFile(
+    '@ 600 SOA ns.x.test. h.x.test. 7 1 1 1 90\n@ NS ns1\n@ NS ns.x.test.\nns1 A 192.0.2.99\n',
+  );
+  assert.equal((shown(find(zones, 'demo.test', 'NS')) as unknown[]).length, 2);
+  assert.deepEqual(shown(find(zones, 'ns1.demo.test')), [{ type: 'A', address: '192.0.2.99' }]);
+  const zone = zones.get('demo.test') ?? assert.fail();
+  assert.ok(zone.soa.data.type === 'SOA' && zone.soa.data.serial === 7);
+  // The smaller of the SOA's TTL and its MINIMUM (RFC 2308 §3); a steered nothing ends with the steering.
+  assert.deepEqual([zone.negativeSoa.ttlSeconds, zone.steeredNegativeSoa.ttlSeconds], [90, 30]);
+  const bare = withFile('www TXT x\n');
+  assert.deepEqual(shown(find(bare, 'demo.test', 'NS')), [{ type: 'NS', target: 'ns1.demo.test' }]);
+  assert.equal(kindOf(bare, 'ns1.demo.test'), 'records');
+  assert.equal(kindOf(bare, 'www.demo.test'), 'pops');
 });
 
 test('static records of every type are answered, TTLs in whole seconds', () => {

@@ -1,5 +1,6 @@
 /** `breakwater check`: what the file says, or everything that is wrong with it. */
 import { loadTopology, TopologyError } from '../../../core/topology/load.ts';
+import { assertZoneFiles } from '../../../core/topology/zone-files.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError, exitCodes, usageError } from '../command-error.ts';
 import { describeNetwork, summarise } from '../describe-network.ts';
@@ -18,6 +19,7 @@ export function check(context: CliContext, options: CheckOptions): void {
   if (!found) throw usageError('no configuration to check: give -c FILE');
   try {
     const topology = loadTopology(found.file, context.environment);
+    assertZoneFiles(topology);
     const warnings = warningsOf(topology);
     if (options.json) {
       terminal.line(JSON.stringify({ ok: true, ...summarise(topology), warnings }));
