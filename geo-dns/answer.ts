@@ -10,6 +10,7 @@ import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts
 import { assertNever } from '../core/runtime/deps.ts';
 import { tailored } from './address-hints.ts';
 import type { Locate, Located } from './locate/locate.ts';
+import type { Reuse } from './prepared.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
 import { explainTxt } from './why.ts';
 import type { ClientSubnet, Edns } from './wire/edns.ts';
@@ -50,6 +51,8 @@ export interface Answered {
   handedOut?: Steered;
   /** What a code alone does not say. */
   extendedError?: ExtendedError;
+  /** For whom this answer would be the same, while zones, places and PoPs are what they are. */
+  reuse: Reuse;
 }
 
 /** The parts of an answer as they come together. */
@@ -62,6 +65,8 @@ interface Draft {
   /** Present when the answer depends on who asks, also if it is that there is nothing. */
   steered?: Steered;
   isHandedOut?: boolean;
+  /** It would be another one the next time. */
+  isOneOff?: boolean;
 }
 
 /** Answers `query`, which came from `resolver` (4 or 16 bytes). */
@@ -75,13 +80,20 @@ export function answer(
   if (!zone || question.class !== classIn || isTransfer(question.type)) {
     const { notAuthoritative, notSupported } = extendedErrors;
     const extendedError = zone ? notSupported : notAuthoritative;
-    return { message: messageOf(query, emptyDraft(rcodes.REFUSED, false)), extendedError };
+    const message = messageOf(query, emptyDraft(rcodes.REFUSED, false));
+    return { message, extendedError, reuse: 'everybody' };
   }
   const draft = emptyDraft(rcodes.NOERROR, true);
   resolve(draft, zone, query, resolver, context);
   const { steered, isHandedOut } = draft;
   const message = messageOf(query, draft);
-  return { message, zone: zone.name, ...(steered && isHandedOut ? { handedOut: steered } : {}) };
+  const handedOut = steered && isHandedOut ? { handedOut: steered } : {};
+  return { message, zone: zone.name, ...handedOut, reuse: reuseOf(draft) };
+}
+
+function reuseOf({ steered, isOneOff }: Draft): Reuse {
+  if (isOneOff) return 'never';
+  return steered?.basis === 'resolver' ? 'resolver' : 'everybody';
 }
 
 function isTransfer(type: number): boolean {
@@ -132,6 +144,7 @@ function resolve(
       case 'why':
         draft.steered = steer(found, query, resolver, context);
         draft.answers.push(whyRecord(key, draft.steered));
+        draft.isOneOff = true;
         return;
       case 'pops': {
         draft.steered = steer(found, query, resolver, context);

@@ -23,9 +23,12 @@ export type DropReason =
   | 'tcp-message-too-short';
 
 export interface DnsMetrics extends AbuseMetrics {
-  query(labels: { zone: string; type: string; rcode: string; transport: Transport }): void;
-  answer(pop: string, reason: string): void;
-  place(source: string): void;
+  query(
+    labels: { zone: string; type: string; rcode: string; transport: Transport },
+    times?: number,
+  ): void;
+  answer(pop: string, reason: string, times?: number): void;
+  place(source: string, times?: number): void;
   truncated(): void;
   drop(reason: DropReason): void;
   tcpConnection(): void;
@@ -90,8 +93,8 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
   );
   return {
     query,
-    answer: (pop, reason) => answer({ pop, reason }),
-    place: (source) => place({ source }),
+    answer: (pop, reason, times) => answer({ pop, reason }, times),
+    place: (source, times) => place({ source }, times),
     truncated: () => truncated(),
     drop: (reason) => drop({ reason }),
     tcpConnection: () => tcpConnection(),

@@ -9,6 +9,7 @@ import type { DownMessage } from '../core/purge/command.ts';
 import { openNodeStream } from '../core/purge/stream.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../core/runtime/addresses.ts';
 import { listenAdmin } from '../core/runtime/admin.ts';
+import { every } from '../core/runtime/deps.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Changes, changesBetween } from '../core/topology/changes.ts';
 import { deriveKey } from '../core/topology/load.ts';
@@ -23,12 +24,16 @@ import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
 import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
 import { createLocate } from './locate/locate.ts';
 import { createPopView, type PopView } from './pop-view.ts';
+import { createPreparedAnswers } from './prepared.ts';
 import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe.ts';
 import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
 import { defaultTcpLimits } from './tcp-listener.ts';
 import { loadZones, type ZoneFiles } from './zone-source.ts';
+
+/** How far the counters may lag behind answers that were ready. */
+const flushMs = 1000;
 
 /** What a reload replaces. */
 interface Current extends Pick<AnswerContext, 'zones' | 'locate'> {
@@ -68,11 +73,17 @@ export async function startDns(context: NodeContext): Promise<Service> {
   });
   const { idleMs: tcpIdleMs } = defaultTcpLimits;
   const nsid = () => (dnsNodeOf(current.topology, node.id).nsid ? node.id : undefined);
-  const respond = createRespond({ clock, log, metrics, limiter, cookies, nsid, tcpIdleMs }, () => ({
-    zones: current.zones,
-    locate: current.locate,
-    pops: view.standings(),
-  }));
+  const prepared = createPreparedAnswers(clock, () => [
+    current.zones,
+    current.locate,
+    view.standings(),
+    current.topology,
+  ]);
+  const flushing = every(clock, flushMs, prepared.flush);
+  const respond = createRespond(
+    { clock, log, metrics, limiter, cookies, nsid, tcpIdleMs, prepared },
+    () => ({ zones: current.zones, locate: current.locate, pops: view.standings() }),
+  );
   const { server, admin, bound } = await listen(context, metrics, respond, { notReady, view });
   const prober = startProbes(context, metrics, view, topology);
   current.prober = prober;
@@ -110,6 +121,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
     },
     async drain() {
       isDraining = true;
+      flushing.cancel();
       stream.stop();
       current.prober?.stop();
       await Promise.all([server.close(), admin.close()]);

@@ -12,6 +12,7 @@ import { type AnswerContext, type Answered, answer, responseTo, udpLimitBytes } 
 import { type OptionSources, optionsOf, slippedOf, withOptions } from './answer-options.ts';
 import type { Cookies, JudgedCookie } from './cookies.ts';
 import type { DnsMetrics, Transport } from './dns-metrics.ts';
+import { type PreparedAnswer, type PreparedAnswers, withIdOf } from './prepared.ts';
 import { type RateLimiter, responseClassOf, type Verdict } from './rate-limit.ts';
 import type { Cookie } from './wire/cookie-option.ts';
 import {
@@ -37,6 +38,8 @@ export interface RespondDeps extends OptionSources {
   limiter?: RateLimiter;
   /** Without it, cookies are ignored, as by a server that knows none. */
   cookies?: Cookies;
+  /** Without it, every answer is made anew. */
+  prepared?: PreparedAnswers;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -46,8 +49,9 @@ export type Respond = (
   transport: Transport,
 ) => Buffer | undefined;
 
-/** Where a message goes. */
+/** Where a message goes, and what it answers. */
 interface Recipient {
+  asked: Buffer;
   resolver: readonly number[];
   transport: Transport;
 }
@@ -56,8 +60,10 @@ interface Recipient {
 export function createRespond(deps: RespondDeps, context: () => AnswerContext): Respond {
   const safely = createSafeAnswer(deps, context);
   return (bytes, resolver, transport) => {
+    const recipient = { asked: bytes, resolver, transport };
+    const ready = transport === 'udp' ? deps.prepared?.find(bytes, resolver) : undefined;
+    if (ready) return respondReady(deps, ready, recipient);
     const incoming = decodeQuery(bytes);
-    const recipient = { resolver, transport };
     switch (incoming.kind) {
       case 'silence':
         deps.metrics.drop(incoming.why);
@@ -97,7 +103,48 @@ function respondTo(
   );
   const encoded = encodeWithin(message, limitOf(query, transport));
   if (encoded.truncated) metrics.truncated();
+  else keep(deps, query, answered, recipient, encoded.bytes);
   return encoded.bytes;
+}
+
+/** Sends once more what the same bytes were answered with. */
+function respondReady(
+  { limiter, metrics, prepared }: RespondDeps,
+  ready: PreparedAnswer,
+  { asked, resolver }: Recipient,
+): Buffer | undefined {
+  const { responseClass } = ready;
+  const verdict = limiter?.decide(resolver, responseClass) ?? 'answer';
+  if (verdict === 'answer') {
+    prepared?.used(ready);
+    return withIdOf(asked, ready.bytes);
+  }
+  metrics.rateLimited(responseClass, verdict);
+  return verdict === 'drop' ? undefined : withIdOf(asked, ready.slipped());
+}
+
+/** A name that does not exist is seldom asked for twice: who asks for many of them must not push the others out. */
+function keep(
+  { metrics, prepared }: RespondDeps,
+  query: Query,
+  answered: Answered,
+  { asked, resolver, transport }: Recipient,
+  bytes: Buffer,
+): void {
+  const { message, reuse } = answered;
+  if (!prepared || transport !== 'udp' || reuse === 'never' || query.edns?.cookie) return;
+  if (message.header.rcode === rcodes.NXDOMAIN) return;
+  const slipped = () => {
+    const short = slippedOf(message, undefined);
+    count(metrics, query, { ...answered, message: short }, transport, false);
+    return encodeMessage(short);
+  };
+  prepared.keep(asked, resolver, reuse, {
+    bytes,
+    responseClass: responseClassOf(message),
+    slipped,
+    count: (uses) => count(metrics, query, answered, transport, true, uses),
+  });
 }
 
 /** Answers with a code alone. */
@@ -164,13 +211,14 @@ function count(
   { message, zone = 'none', handedOut }: Answered,
   transport: Transport,
   isWhole: boolean,
+  times = 1,
 ): void {
   const type = typeLabel(query.question.type);
-  metrics.query({ zone, type, rcode: rcodeName(message.header.rcode), transport });
+  metrics.query({ zone, type, rcode: rcodeName(message.header.rcode), transport }, times);
   if (!handedOut || !isWhole) return;
   const { located, selection } = handedOut;
-  metrics.place(located.source);
-  metrics.answer(selection.candidates[0]?.pop.id ?? 'none', selection.reason);
+  metrics.place(located.source, times);
+  metrics.answer(selection.candidates[0]?.pop.id ?? 'none', selection.reason, times);
 }
 
 function createSafeAnswer({ clock, log, metrics }: RespondDeps, context: () => AnswerContext) {
@@ -186,7 +234,8 @@ function createSafeAnswer({ clock, log, metrics }: RespondDeps, context: () => A
         log.error({ err: error, question: query.question }, 'a query failed: SERVFAIL');
       }
       const rcode = rcodes.SERVFAIL;
-      return { message: responseTo({ ...query, opcode: opcodes.query, rcode }) };
+      const message = responseTo({ ...query, opcode: opcodes.query, rcode });
+      return { message, reuse: 'never' };
     }
   };
 }

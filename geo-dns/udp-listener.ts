@@ -3,12 +3,15 @@
  * datagrams, so a flood of spoofed ones costs processing time and no memory.
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { LRUCache } from 'lru-cache';
 import { type HostPort, parseAddress } from '../core/runtime/addresses.ts';
 import type { Log } from '../core/runtime/log.ts';
 import { udpLimitBytes } from './answer.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import type { Respond } from './respond.ts';
 
+/** Resolvers whose address need not be parsed again. */
+const rememberedResolvers = 10_000;
 /** Answers that wait for the socket; more are dropped, as the network would drop them. */
 const maxQueuedAnswers = 1000;
 
@@ -28,7 +31,16 @@ export async function listenUdp(
   { host, port }: HostPort,
   respond: Respond,
 ): Promise<UdpListener> {
-  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
+  const family = host.includes(':') ? 6 : 4;
+  // Answers go to where queries came from: there is never a name to look up.
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    lookup: (address, _options, callback) => callback(null, address, family),
+  });
+  const bytesOf = createAddressMemory();
+  const onSent = (error: Error | null) => {
+    if (error) metrics.drop('send-failed');
+  };
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.bind({ address: host, port, exclusive: true }, () => {
@@ -38,8 +50,8 @@ export async function listenUdp(
   });
   socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
   socket.on('message', (bytes, from) => {
-    const answer = answerTo(metrics, respond, bytes, from);
-    if (answer) send(metrics, socket, answer, from);
+    const answer = answerTo(metrics, respond, bytes, from, bytesOf);
+    if (answer) send(metrics, socket, answer, from, onSent);
   });
   return {
     port: socket.address().port,
@@ -52,6 +64,7 @@ function answerTo(
   respond: Respond,
   bytes: Buffer,
   from: RemoteInfo,
+  bytesOf: (address: string) => readonly number[],
 ): Buffer | undefined {
   // What we take is what our OPT announces (RFC 6891 §6.2.5).
   if (bytes.length > udpLimitBytes) {
@@ -63,7 +76,19 @@ function answerTo(
     metrics.drop('port-zero');
     return undefined;
   }
-  return respond(bytes, addressBytes(from.address), 'udp');
+  return respond(bytes, bytesOf(from.address), 'udp');
+}
+
+/** Most queries come from few resolvers. */
+function createAddressMemory(): (address: string) => readonly number[] {
+  const known = new LRUCache<string, readonly number[]>({ max: rememberedResolvers });
+  return (address) => {
+    const before = known.get(address);
+    if (before) return before;
+    const bytes = addressBytes(address);
+    known.set(address, bytes);
+    return bytes;
+  };
 }
 
 /** A link-local address comes with its interface (`fe80::1%eth0`), which says nothing about where the client is. */
@@ -72,12 +97,16 @@ export function addressBytes(address: string): readonly number[] {
   return parsed?.bytes ?? [0, 0, 0, 0];
 }
 
-function send(metrics: DnsMetrics, socket: Socket, answer: Buffer, to: RemoteInfo): void {
+function send(
+  metrics: DnsMetrics,
+  socket: Socket,
+  answer: Buffer,
+  to: RemoteInfo,
+  onSent: (error: Error | null) => void,
+): void {
   if (socket.getSendQueueCount() >= maxQueuedAnswers) {
     metrics.drop('send-queue-full');
     return;
   }
-  socket.send(answer, to.port, to.address, (error) => {
-    if (error) metrics.drop('send-failed');
-  });
+  socket.send(answer, to.port, to.address, onSent);
 }
