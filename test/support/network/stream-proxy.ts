@@ -35,7 +35,7 @@ export interface StreamProxy {
   stop(): Promise<void>;
 }
 
-const lateMs = 100;
+const lateMs = 500;
 
 interface Settings {
   held: Set<Direction>;
