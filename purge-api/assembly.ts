@@ -10,6 +10,7 @@ import type { NodeContext } from '../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import type { ReloadAnswer, ReloadOutcome } from './api.ts';
 import { type Caller, createTokenAuth, outsideOf } from './auth.ts';
+import { type Evidence, openEvidence } from './evidence.ts';
 import { createFanOut, type FanOut } from './fan-out.ts';
 import type { Journal } from './journal.ts';
 import { createLeases } from './leases.ts';
@@ -34,6 +35,7 @@ export interface Assembly {
   reloadSelf(): Changes;
   /** The same, and asks every node to do so. */
   reloadAll(): Promise<ReloadOutcome>;
+  evidence: Evidence;
 }
 
 const reloadTimeoutMs = 10_000;
@@ -55,6 +57,7 @@ export function assemble(context: NodeContext): Assembly {
   });
   const leases = createLeases(clock, topology.leaseMs);
   const registry = createNodeRegistry(clock, topology, leases, () => fanOut.viewChanged());
+  const evidence = openEvidence(context);
   const gate = createStartGate(clock, cachingIds(topology), topology.leaseMs);
   const purges: Purges = createPurges({
     clock,
@@ -66,7 +69,7 @@ export function assemble(context: NodeContext): Assembly {
     publish: () => fanOut.publish(),
   });
   const fanOut: FanOut = createFanOut(
-    { clock, random, log, metrics, journal, registry, leases, gate },
+    { clock, random, log, metrics, journal, registry, leases, gate, witness: evidence.witness },
     {
       onAcknowledged: purges.acknowledged,
       onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
@@ -91,22 +94,27 @@ export function assemble(context: NodeContext): Assembly {
     topology: () => topology,
     authenticate: (authorization) => authenticate(authorization),
     reloadSelf,
-    async reloadAll() {
-      let own: Changes;
-      try {
-        own = reloadSelf();
-      } catch (error) {
-        return { ok: false, problem: (error as Error).message };
-      }
-      const { applied, refused } = own;
-      const others = nodesOf(topology).filter(({ id }) => id !== context.node.id);
-      const answers = await Promise.all(others.map(({ id }) => askToReload(fanOut, id)));
-      return {
-        ok: true,
-        nodes: [{ node: context.node.id, ok: true, applied, refused }, ...answers],
-      };
-    },
+    evidence,
+    reloadAll: () => reloadNetwork(fanOut, context.node.id, reloadSelf, () => topology),
   };
+}
+
+async function reloadNetwork(
+  fanOut: FanOut,
+  ownId: string,
+  reloadSelf: () => Changes,
+  topology: () => TopologyWithSecret,
+): Promise<ReloadOutcome> {
+  let own: Changes;
+  try {
+    own = reloadSelf();
+  } catch (error) {
+    return { ok: false, problem: (error as Error).message };
+  }
+  const { applied, refused } = own;
+  const others = nodesOf(topology()).filter(({ id }) => id !== ownId);
+  const answers = await Promise.all(others.map(({ id }) => askToReload(fanOut, id)));
+  return { ok: true, nodes: [{ node: ownId, ok: true, applied, refused }, ...answers] };
 }
 
 /** A purge that came in at a node: checked as one that comes by the API is. */

@@ -15,9 +15,11 @@ import { type Journal, judgePosition } from './journal.ts';
 import type { Leases } from './leases.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { NodeRegistry } from './node-registry.ts';
+import type { Witness } from './witness.ts';
 
 export type Hello = Extract<UpMessage, { type: 'hello' }>;
 export type AppendMessage = Extract<UpMessage, { type: 'append' }>;
+export type Ack = Extract<UpMessage, { type: 'ack' }>;
 export type Reply = Extract<UpMessage, { type: 'reply' }>;
 
 export interface LinkDeps {
@@ -27,6 +29,8 @@ export interface LinkDeps {
   journal: Journal;
   registry: NodeRegistry;
   leases: Leases;
+  /** Knows the keys of the nodes; without it nothing that is signed is checked. */
+  witness?: Witness;
 }
 
 export interface LinkEvents {
@@ -165,9 +169,10 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   const { deps, nodeId, duplex, events, feed } = state;
   const { journal, registry, metrics } = deps;
   if (state.hello) return endLink(state, 'protocol', 'a second hello');
-  const problem = hello.node === nodeId ? events.admit(hello, link) : `this is not ${hello.node}`;
+  const problem = refusalOf(state, hello) ?? events.admit(hello, link);
   if (problem !== undefined) return refuse(state, problem);
   state.hello = hello;
+  deps.witness?.admitted(hello);
   registry.hello(hello);
   deps.leases.hello(nodeId, hello.instance, hello.succeeds);
   deps.leases.asked(nodeId, hello.instance, 0);
@@ -190,13 +195,17 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   events.onAcknowledged(link);
 }
 
-async function acknowledge(
-  state: LinkState,
-  link: NodeLink,
-  { position, appliedAtMs }: Extract<UpMessage, { type: 'ack' }>,
-): Promise<void> {
-  const { deps, nodeId, events, feed } = state;
+function refusalOf({ nodeId, deps }: LinkState, hello: Hello): string | undefined {
+  return hello.node === nodeId ? deps.witness?.refusalOf(hello) : `this is not ${hello.node}`;
+}
+
+async function acknowledge(state: LinkState, link: NodeLink, ack: Ack): Promise<void> {
+  const { deps, nodeId, events, feed, hello } = state;
   const { journal, registry } = deps;
+  const { position, appliedAtMs } = ack;
+  if (hello && deps.witness?.isGenuine(hello, ack) === false) {
+    return endLink(state, 'signature', 'an acknowledgement is not signed with the key of the node');
+  }
   const holds = await journal.holds(position);
   // An acknowledgement that was under way when the journal got a new identity says nothing of the new one.
   if (position.identity !== journal.head().identity) return;

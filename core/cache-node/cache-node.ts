@@ -13,6 +13,7 @@ import type { Admin } from '../runtime/admin.ts';
 import { endProcess } from '../runtime/environment.ts';
 import { lockFolder } from '../runtime/folder-lock.ts';
 import type { Service } from '../runtime/service.ts';
+import { loadSigningKey, type SigningKey } from '../runtime/signing-key.ts';
 import { changesBetween } from '../topology/changes.ts';
 import { dataFolder, recordBound } from '../topology/nodes.ts';
 import type { NodeContext } from '../topology/run-node.ts';
@@ -49,6 +50,8 @@ interface Node {
   health: NodeHealth;
   /** Earlier instances that are dead for certain. */
   succeeds: readonly string[];
+  /** Signs what the node acknowledges. */
+  key: SigningKey;
 }
 
 /** Starts the node; resolves when it listens. It is ready once it has caught up with the journal. */
@@ -109,6 +112,7 @@ function describe(context: NodeContext, plan: CacheNodePlan, folder: string): No
     workers,
     capacity,
     succeeds: takeOverInstances(folder, context.instance),
+    key: loadSigningKey(folder),
     diskFile: config.diskBytes > 0 ? path.join(folder, 'cache.db') : null,
     health: createNodeHealth({ clock: context.clock, shared, workers, capacity }),
   };
@@ -260,6 +264,7 @@ function follow(
     onRequest,
     leaseCells: node.shared.lease,
     succeeds: node.succeeds,
+    key: node.key,
   });
 }
 

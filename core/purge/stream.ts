@@ -60,6 +60,8 @@ export interface NodeStreamOptions {
   topologyHash?: () => string;
   onConnected?(): void;
   onDisconnected?(reason: string): void;
+  /** With which the node signs its acknowledgements. */
+  publicKey?: string;
 }
 
 export interface NodeStream {
@@ -168,7 +170,7 @@ function stateOf({ position, health, topologyHash, topology }: NodeStreamOptions
 }
 
 function helloOf(options: NodeStreamOptions): UpMessage {
-  const { node, instance, succeeds = [], wantsView } = options;
+  const { node, instance, succeeds = [], wantsView, publicKey } = options;
   return {
     type: 'hello',
     protocol: protocolVersion,
@@ -178,6 +180,7 @@ function helloOf(options: NodeStreamOptions): UpMessage {
     succeeds: [...succeeds],
     wantsView,
     ...stateOf(options),
+    ...(publicKey && { publicKey }),
   };
 }
 

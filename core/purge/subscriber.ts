@@ -8,12 +8,14 @@
 import { type Clock, every, type Random, type Timer } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { SigningKey } from '../runtime/signing-key.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
 import { type AppendCommand, type AppendOutcome, createAppendRequests } from './append-requests.ts';
 import { createApplyPump } from './apply-pump.ts';
-import type { DownMessage, JournalEntry, NodeHealth, Position } from './command.ts';
+import type { DownMessage, JournalEntry, NodeHealth, Position, UpMessage } from './command.ts';
 import { takeIn } from './intake.ts';
 import { createLeaseCells, createNodeLease, type LeaseCells, type NodeLease } from './lease.ts';
+import { acknowledgementText } from './signature.ts';
 import { openNodeStream, type RequestKind, type StreamNode } from './stream.ts';
 import { createSubscriberMetrics, type SubscriberMetrics } from './subscriber-metrics.ts';
 
@@ -46,6 +48,8 @@ export interface SubscriberOptions {
   succeeds?: readonly string[];
   /** Where the deadline of the lease is kept; default: in this thread alone. */
   leaseCells?: LeaseCells;
+  /** Signs the acknowledgements. */
+  key?: SigningKey;
 }
 
 export interface Subscriber {
@@ -85,16 +89,19 @@ export function createSubscriber(deps: SubscriberDeps, options: SubscriberOption
     isConnected: () => stream.isConnected(),
     holdsLease: lease.isHeld,
   });
+  const acknowledge = (position: Position) =>
+    stream.send(acknowledgementOf(options, position, deps.clock.nowMs()));
   const follower = createFollower(deps, options, {
     counts,
     onMoved(position) {
-      stream.send({ type: 'ack', position, appliedAtMs: deps.clock.nowMs() });
+      acknowledge(position);
       lease.moved(position);
     },
     askAgain: (reason) => stream.reconnect(`asking again: ${reason}`),
   });
   const stream = openNodeStream(deps, {
     ...options,
+    ...(options.key && { publicKey: options.key.publicKey }),
     onRenewal(version) {
       if (version === 0) lease.reconnected();
       lease.sent(version);
@@ -106,6 +113,10 @@ export function createSubscriber(deps: SubscriberDeps, options: SubscriberOption
         if (message.resume === 'reset') {
           lease.drop();
           follower.reset(message.head, message.reason ?? 'told to');
+        } else if (options.key) {
+          // The position of the hello was not signed, and the acknowledgement of it may have been lost with the last stream.
+          const position = options.position();
+          if (position) acknowledge(position);
         }
       } else if (message.type === 'lease') {
         lease.granted(message.version, message.head, options.position());
@@ -138,6 +149,15 @@ export function createSubscriber(deps: SubscriberDeps, options: SubscriberOption
       await follower.stop();
     },
   };
+}
+
+function acknowledgementOf(
+  { topology: { network }, node, key }: SubscriberOptions,
+  position: Position,
+  appliedAtMs: number,
+): UpMessage {
+  const text = acknowledgementText({ network, node: node.id, position, appliedAtMs });
+  return { type: 'ack', position, appliedAtMs, ...(key && { signature: key.sign(text) }) };
 }
 
 /** The lease runs out without a message: says so soon afterwards. */
