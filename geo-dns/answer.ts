@@ -1,6 +1,7 @@
 /**
  * From a decoded query to the message that answers it: the one control flow of the DNS path. Pure: zones, the standing of
- * the PoPs and the locate function come in as they are at this moment, and the same input always gives the same answer.
+ * the PoPs and the locate function come in as they are at this moment, and the same input always gives the same answer, but
+ * for `round-robin`, which counts its turns.
  *
  *   question → class and zone checks → lookup → records | CNAME, once more | referral | nothing | steer → select → scope
  */
@@ -8,10 +9,13 @@
 import { nameKey } from '../core/dns/name.ts';
 import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { assertNever } from '../core/runtime/deps.ts';
+import { plainSteering, type SteeringRules } from '../core/topology/steering-schema.ts';
 import { tailored } from './address-hints.ts';
 import type { Locate, Located } from './locate/locate.ts';
 import type { Reuse } from './prepared.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
+import { clientNetworkOf } from './steering/client-network.ts';
+import type { Turns } from './steering/turns.ts';
 import { explainTxt } from './why.ts';
 import type { ClientSubnet, Edns } from './wire/edns.ts';
 import { type ExtendedError, extendedErrors } from './wire/extended-error.ts';
@@ -30,6 +34,9 @@ export interface AnswerContext {
   zones: Zones;
   pops: readonly PopStanding[];
   locate: Locate;
+  /** The rules by host; absent: the plain ones. */
+  steering?: ReadonlyMap<string, SteeringRules>;
+  turns?: Turns;
 }
 
 /** How a steered answer came about. */
@@ -92,7 +99,7 @@ export function answer(
 }
 
 function reuseOf({ steered, isOneOff }: Draft): Reuse {
-  if (isOneOff) return 'never';
+  if (isOneOff || steered?.selection.policy === 'round-robin') return 'never';
   return steered?.basis === 'resolver' ? 'resolver' : 'everybody';
 }
 
@@ -173,22 +180,22 @@ function synthesised(name: string, dname: ResourceRecord, target: string): Resou
   return { name, class: classIn, ttlSeconds, data: { type: 'CNAME', target } };
 }
 
-/** Address hints are those of the PoP that the client is sent to, as its A and AAAA answers are. */
+/** Address hints are those of the PoPs that the client is sent to, as its A and AAAA answers are. */
 function withHints(
   records: readonly ResourceRecord[],
   steered: Steered | undefined,
 ): readonly ResourceRecord[] {
   if (!steered) return records;
-  const addresses = steered.selection.candidates[0]?.pop.advertise ?? [];
+  const addresses = steered.selection.chosen.flatMap(({ pop }) => pop.advertise);
   return records.map((record) => tailored(record, addresses));
 }
 
 /** Finds the client, orders the PoPs for it, and says for how wide a network that holds. */
 function steer(
-  { host }: Steering,
+  { kind, host }: Steering,
   query: Query,
   resolver: readonly number[],
-  { locate, pops }: AnswerContext,
+  { locate, pops, steering, turns }: AnswerContext,
 ): Steered {
   const subnet = query.edns?.clientSubnet;
   // With no address bits the client wants to stay unknown; the resolver's place stands for it (RFC 7871 §7.1.2).
@@ -196,13 +203,23 @@ function steer(
   const isPlaced = bySubnet !== undefined && bySubnet.source !== 'none';
   // A subnet that says nothing, such as a private one, leaves the resolver as the better guess.
   const located = isPlaced ? bySubnet : locate(resolver);
-  const selection = select(located, pops);
+  // An explanation is no answer: it tells whose turn comes next, and leaves it to come.
+  const turn =
+    kind === 'why' ? turns?.peek(host, recordTypes.A) : turns?.take(host, query.question.type);
+  const network = clientNetworkOf(bySubnet && subnet ? subnet.bytes : resolver);
+  const rules = steering?.get(host) ?? plainSteering;
+  const selection = select(located, pops, { rules, network: network.text, turn: turn ?? 0 });
+  // Both are partitions of the address space into networks, so the longer of two prefixes is one too: none overlap.
+  const scopePrefixLength = Math.max(
+    bySubnet && selection.dependsOnPlace ? bySubnet.prefixLength : 0,
+    bySubnet && selection.dependsOnNetwork ? network.prefixLength : 0,
+  );
   return {
     host,
     located,
     basis: isPlaced ? 'subnet' : 'resolver',
     selection,
-    scopePrefixLength: bySubnet && selection.dependsOnPlace ? bySubnet.prefixLength : 0,
+    scopePrefixLength,
   };
 }
 
@@ -210,14 +227,14 @@ function whyRecord(name: string, steered: Steered): ResourceRecord {
   return { name, class: classIn, ttlSeconds: 0, data: explainTxt(steered) };
 }
 
-/** The addresses of the first PoP. None of the family: NODATA. */
+/** All addresses of the PoPs that are handed out. None of the family: NODATA. */
 function addressRecords(
   name: string,
   type: number,
   zone: Zone,
   { selection }: Steered,
 ): ResourceRecord[] {
-  const addresses = selection.candidates[0]?.pop.advertise.map(addressData) ?? [];
+  const addresses = selection.chosen.flatMap(({ pop }) => pop.advertise.map(addressData));
   const ofType = (wanted: 'A' | 'AAAA') => addresses.filter((data) => data.type === wanted);
   let chosen = type === recordTypes.AAAA ? ofType('AAAA') : ofType('A');
   // ANY takes one RRset, whichever there is (RFC 8482 §4.1).

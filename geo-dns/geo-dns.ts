@@ -17,6 +17,7 @@ import { findNode, reachOf, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { DnsNode } from '../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import { steeringByHost } from '../core/topology/steering-schema.ts';
 import { createAdmin } from './admin.ts';
 import type { AnswerContext } from './answer.ts';
 import { createCookies } from './cookies.ts';
@@ -29,6 +30,7 @@ import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe
 import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
+import { createTurns } from './steering/turns.ts';
 import { defaultTcpLimits } from './tcp-listener.ts';
 import { loadZones, type ZoneFiles } from './zone-source.ts';
 
@@ -36,7 +38,7 @@ import { loadZones, type ZoneFiles } from './zone-source.ts';
 const flushMs = 1000;
 
 /** What a reload replaces. */
-interface Current extends Pick<AnswerContext, 'zones' | 'locate'> {
+interface Current extends Pick<AnswerContext, 'zones' | 'locate' | 'steering'> {
   topology: TopologyWithSecret;
   /** What the zone files held when they were last good. */
   files: ZoneFiles;
@@ -54,7 +56,9 @@ export async function startDns(context: NodeContext): Promise<Service> {
   const { zones, files } = loadZones(topology, config);
   const database = await openDatabase(context, metrics, config.geoip.database);
   const locate = createLocate({ places: config.geoip.places, database });
-  const current: Current = { topology, zones, files, locate, database };
+  const steering = steeringByHost(topology.sites);
+  const current: Current = { topology, zones, files, locate, steering, database };
+  const turns = createTurns();
   const onHint = (popId: string) => current.prober?.hurry(popId);
   const view = createPopView({ log, metrics, onHint }, topology.pops);
 
@@ -82,7 +86,13 @@ export async function startDns(context: NodeContext): Promise<Service> {
   const flushing = every(clock, flushMs, prepared.flush);
   const respond = createRespond(
     { clock, log, metrics, limiter, cookies, nsid, tcpIdleMs, prepared },
-    () => ({ zones: current.zones, locate: current.locate, pops: view.standings() }),
+    () => ({
+      zones: current.zones,
+      locate: current.locate,
+      pops: view.standings(),
+      ...(current.steering ? { steering: current.steering } : {}),
+      turns,
+    }),
   );
   const { server, admin, bound } = await listen(context, metrics, respond, { notReady, view });
   const prober = startProbes(context, metrics, view, topology);
@@ -223,6 +233,7 @@ async function reloadFrom(
     files,
     database,
     locate: createLocate({ places: config.geoip.places, database }),
+    steering: steeringByHost(topology.sites),
     prober: startProbes(context, metrics, view, topology),
   } satisfies Current);
   return { applied, refused };

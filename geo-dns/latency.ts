@@ -22,16 +22,19 @@ export function distanceKm(a: Point, b: Point): number {
   return 2 * earthRadiusKm * Math.asin(Math.min(1, Math.sqrt(chord)));
 }
 
-/** Load below which a PoP is as good as an idle one: small changes of load do not move clients about. */
-const freeLoad = 0.5;
-/** Kilometres that a PoP seems farther away when it is fully loaded: about 20 ms of round trip. */
-const fullLoadKm = 2000;
+/** How load counts. The defaults are in the configuration's schema (`freeLoad`, `fullLoadKm`). */
+export interface LoadModel {
+  /** Load below which a PoP is as good as an idle one: small changes of load do not move clients about. */
+  freeLoad: number;
+  /** Kilometres that a PoP seems farther away when it is fully loaded: 2,000 km are about 20 ms of round trip. */
+  fullLoadKm: number;
+}
 
 /**
- * The distance that load adds to a PoP, in kilometres: nothing up to half its capacity, then growing with the square of
- * what is above, through 2,000 km at capacity. `load` is requests in progress over capacity.
+ * The distance that load adds to a PoP, in kilometres: nothing up to `freeLoad`, then growing with the square of what is
+ * above, through `fullLoadKm` at capacity. `load` is requests in progress over capacity.
  */
-export function loadPenaltyKm(load: number): number {
+export function loadTermKm({ freeLoad, fullLoadKm }: LoadModel, load: number): number {
   const above = Math.max(0, load - freeLoad) / (1 - freeLoad);
   return fullLoadKm * above ** 2;
 }

@@ -218,7 +218,7 @@ function count(
   if (!handedOut || !isWhole) return;
   const { located, selection } = handedOut;
   metrics.place(located.source, times);
-  metrics.answer(selection.candidates[0]?.pop.id ?? 'none', selection.reason, times);
+  for (const { pop } of selection.chosen) metrics.answer(pop.id, selection.reason, times);
 }
 
 function createSafeAnswer({ clock, log, metrics }: RespondDeps, context: () => AnswerContext) {

@@ -21,7 +21,7 @@ export function explainTxt(steered: Steered): RecordData {
 }
 
 function explain({ located, basis, selection, scopePrefixLength }: Steered): string[] {
-  const { reason, candidates } = selection;
+  const { policy, reason, candidates, chosen } = selection;
   const first = candidates[0];
   const place = located.source === 'none' ? undefined : located.name;
   return [
@@ -32,10 +32,20 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
     `basis=${basis}`,
     ...(first ? distances(first) : []),
     `scope=${scopePrefixLength}`,
+    ...(policy === 'latency' ? [] : [`policy=${policy}`]),
+    ...(chosen.length > 1 ? [`answer=${chosen.map(({ pop }) => pop.id).join(' ')}`] : []),
     ...candidates
       .slice(1, maxListed)
-      .map((other) => `then=${[other.pop.id, ...distances(other), other.standing].join(' ')}`),
+      .map(
+        (other) =>
+          `then=${[other.pop.id, ...distances(other), ...reasonOf(other, first), other.standing].join(' ')}`,
+      ),
   ];
+}
+
+/** Where it is not that of the first: a PoP that comes later may do so on other grounds. */
+function reasonOf({ reason }: Candidate, first: Candidate | undefined): string[] {
+  return reason === first?.reason ? [] : [`reason=${reason}`];
 }
 
 function distances({ distanceKm, loadKm, load }: Candidate): string[] {

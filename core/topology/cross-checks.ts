@@ -5,6 +5,7 @@
 import { type HostPort, isLoopback, isWildcard, parseHostPort } from '../runtime/addresses.ts';
 import type { Finding, PathPart } from '../runtime/config.ts';
 import type { TopologyFile } from './schema.ts';
+import { checkSteering } from './steering-checks.ts';
 import { checkZones } from './zone-checks.ts';
 
 /** All findings, in no particular order; empty when the network can be started. */
@@ -17,6 +18,7 @@ export function crossCheck(topology: TopologyFile): Finding[] {
     ...missingReach(topology),
     ...duplicatePlaces(topology),
     ...checkZones(topology),
+    ...checkSteering(topology),
     ...purgeTokens(topology),
     ...originsOutOfRotation(topology),
   ];

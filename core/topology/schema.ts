@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { isTextType, textTypes } from '../dns/rdata-text.ts';
+import { continent, country, steering } from './steering-schema.ts';
 import {
   domainName,
   duration,
@@ -21,8 +22,6 @@ import {
 
 const latitude = z.number().min(-90).max(90);
 const longitude = z.number().min(-180).max(180);
-const country = z.string().regex(/^[A-Z]{2}$/, 'expected a two-letter country code such as FR');
-const continent = z.enum(['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA']);
 
 const location = z.strictObject({
   latitude,
@@ -138,6 +137,8 @@ const site = z
     originFallback: z.boolean().default(true),
     /** Whether the public listener takes `PURGE`, with a purge token. */
     purgeMethod: z.boolean().default(false),
+    /** How the DNS chooses the PoPs of the site's clients. */
+    steering: steering.prefault({}),
   })
   .transform(({ maxRequestBody, ...rest }) => ({ ...rest, maxRequestBodyBytes: maxRequestBody }));
 

@@ -8,11 +8,15 @@
 import { open, type Reader } from 'maxmind';
 import { z } from 'zod';
 import { formatAddress } from '../../core/runtime/addresses.ts';
+import { type Continent, continent, country } from '../../core/topology/steering-schema.ts';
 
 export interface GeoPlace {
   name?: string;
   latitude: number;
   longitude: number;
+  /** ISO 3166-1 alpha-2. */
+  country?: string;
+  continent?: Continent;
 }
 
 export interface GeoDatabase {
@@ -31,10 +35,13 @@ const nested = z
     location: z.object({ latitude, longitude }),
     city: z.object({ names: z.object({ en: z.string() }) }).optional(),
     country: z.object({ iso_code: z.string() }).optional(),
+    continent: z.object({ code: continent }).optional().catch(undefined),
   })
-  .transform(({ location, city, country }) => ({
+  .transform(({ location, city, country, continent }) => ({
     ...location,
     name: placeName(city?.names.en, country?.iso_code),
+    country: country?.iso_code,
+    continent: continent?.code,
   }));
 
 /** ip-location-db and its kin: everything at the top. */
@@ -49,6 +56,8 @@ const flat = z
     latitude,
     longitude,
     name: placeName(city, country_code),
+    country: country_code,
+    continent: undefined,
   }));
 
 const placeRecord = z.union([nested, flat]);
@@ -97,8 +106,15 @@ function lookupIn(reader: Reader<never>, bytes: readonly number[]): [unknown, nu
 function placeOf(record: unknown): GeoPlace | undefined {
   const parsed = placeRecord.safeParse(record);
   if (!parsed.success) return undefined;
-  const { name, ...point } = parsed.data;
-  return name === undefined ? point : { ...point, name };
+  const { latitude, longitude, name, continent } = parsed.data;
+  const code = country.safeParse(parsed.data.country);
+  return {
+    latitude,
+    longitude,
+    ...(name === undefined ? {} : { name }),
+    ...(code.success ? { country: code.data } : {}),
+    ...(continent === undefined ? {} : { continent }),
+  };
 }
 
 function openingProblem(file: string, error: NodeJS.ErrnoException): string {

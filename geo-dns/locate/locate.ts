@@ -7,9 +7,16 @@
  */
 import { type Network, parseNetwork } from '../../core/runtime/addresses.ts';
 import type { Place } from '../../core/topology/schema.ts';
+import type { Continent } from '../../core/topology/steering-schema.ts';
+import { findCountry } from './countries.ts';
 import type { GeoDatabase } from './database.ts';
 import { createPrefixTrie, type PrefixTrie } from './prefix-trie.ts';
-import { type RegistryBlock, registryBlocks, registryRegions } from './registry-regions.ts';
+import {
+  type RegistryBlock,
+  type RegistryRegion,
+  registryBlocks,
+  registryRegions,
+} from './registry-regions.ts';
 
 export interface Point {
   /** Degrees. */
@@ -17,8 +24,16 @@ export interface Point {
   longitude: number;
 }
 
+/** Where something is said to be. */
+export interface Whereabouts extends Point {
+  name?: string;
+  /** ISO 3166-1 alpha-2. */
+  country?: string;
+  continent?: Continent;
+}
+
 export type Located = (
-  | ({ source: 'places' | 'database' | 'registry'; name?: string } & Point)
+  | ({ source: 'places' | 'database' | 'registry' } & Whereabouts)
   | { source: 'none' }
 ) & {
   /** All addresses that share this many leading bits with the client are located alike. */
@@ -55,11 +70,15 @@ export function createLocate({ places, database }: LocateSources): Locate {
     if (byPlace.value) {
       const { name, latitude, longitude } = byPlace.value;
       const { prefixLength } = byPlace;
-      return { source: 'places', name, latitude, longitude, prefixLength };
+      const area = areaOf(byPlace.value);
+      return { source: 'places', name, latitude, longitude, ...area, prefixLength };
     }
     const byDatabase = database?.lookup(bytes);
     const prefixLength = Math.max(byPlace.prefixLength, byDatabase?.prefixLength ?? 0);
-    if (byDatabase?.place) return { source: 'database', ...byDatabase.place, prefixLength };
+    if (byDatabase?.place) {
+      const area = areaOf(byDatabase.place);
+      return { source: 'database', ...byDatabase.place, ...area, prefixLength };
+    }
     return locateByRegistry(registry[family], bytes, prefixLength);
   };
 }
@@ -75,7 +94,32 @@ function locateByRegistry(
   if (!id) return { source: 'none', prefixLength };
   const { name, latitude, longitude } = registryRegions[id];
   const legacy = match.value?.status === 'legacy' ? ', legacy block' : '';
-  return { source: 'registry', name: `${name}${legacy}`, latitude, longitude, prefixLength };
+  const continent = continentsOfRegions[id];
+  const text = `${name}${legacy}`;
+  return { source: 'registry', name: text, latitude, longitude, continent, prefixLength };
+}
+
+/** As coarse as the table: a registry serves more than one continent, and this is the one with most of its clients. */
+const continentsOfRegions: Readonly<Record<RegistryRegion, Continent>> = {
+  afrinic: 'AF',
+  apnic: 'AS',
+  arin: 'NA',
+  lacnic: 'SA',
+  ripencc: 'EU',
+};
+
+/** Country and continent, as far as they are known; a country tells its continent. */
+function areaOf({
+  country,
+  continent = country === undefined ? undefined : findCountry(country)?.continent,
+}: {
+  country?: string | undefined;
+  continent?: Continent | undefined;
+}): Pick<Whereabouts, 'country' | 'continent'> {
+  return {
+    ...(country === undefined ? {} : { country }),
+    ...(continent === undefined ? {} : { continent }),
+  };
 }
 
 function createFamilies<T>(): Families<T> {

@@ -155,6 +155,13 @@ function popText({ pop, steering }: Way, topology: Topology): string {
 const reasons: Record<string, string> = {
   nearest: 'the nearest',
   'least-loaded': 'the least loaded, since the place is not known',
+  country: 'named for the country',
+  continent: 'named for the continent',
+  default: 'named for everybody else',
+  weighted: 'by its share of the networks',
+  failover: 'the first of the order that is well',
+  'round-robin': 'in turn',
+  hash: 'by the hash of the network',
   'fail-open': 'no PoP is well, so all are handed out',
 };
 

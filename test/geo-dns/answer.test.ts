@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { txtStrings } from '../../core/dns/record.ts';
 import { parseAddress } from '../../core/runtime/addresses.ts';
+import { plainSteering, type SteeringRules } from '../../core/topology/steering-schema.ts';
 import { type AnswerContext, type Answered, answer } from '../../geo-dns/answer.ts';
 import { createLocate } from '../../geo-dns/locate/locate.ts';
 import type { Standing } from '../../geo-dns/select.ts';
+import { createTurns, type Turns } from '../../geo-dns/steering/turns.ts';
 import { rcodes } from '../../geo-dns/wire/message.ts';
 import { decodeQuery } from '../../geo-dns/wire/query.ts';
 import { buildZones } from '../../geo-dns/zone-build.ts';
@@ -16,15 +18,22 @@ interface Setting {
   pops?: Record<string, { standing?: Standing; load?: number }>;
   /** The resolver's address. */
   from?: string;
+  /** Of www.demo.test. */
+  steering?: Partial<SteeringRules>;
+  turns?: Turns;
 }
 
-function contextOf({ network, pops }: Setting): AnswerContext {
+function contextOf({ network, pops, steering, turns }: Setting): AnswerContext {
   const topology = dnsNetwork(network);
   const node = topology.dns[0] ?? assert.fail();
   return {
     zones: buildZones(topology, node),
     pops: standings(topology.pops, pops),
     locate: createLocate({ places: node.geoip.places }),
+    ...(steering
+      ? { steering: new Map([['www.demo.test', { ...plainSteering, ...steering }]]) }
+      : {}),
+    ...(turns ? { turns } : {}),
   };
 }
 
@@ -326,4 +335,40 @@ test('_why.HOST of a client that is nowhere says so', () => {
     'source=none',
     'basis=resolver',
   ]);
+});
+
+test('several answers are several PoPs, each with all its addresses', () => {
+  const answered = ask({ subnet: '198.18.3.0/24' }, { steering: { answers: 2 } });
+  assert.deepEqual(addressesOf(answered), ['192.0.2.3', '192.0.2.4', '192.0.2.1']);
+});
+
+test('in turn: each answer begins with the next PoP, A and AAAA each in their own turn; an explanation takes none', () => {
+  const setting: Setting = { steering: { policy: 'round-robin' }, turns: createTurns() };
+  const first = () => addressesOf(ask({ subnet: '198.18.3.0/24' }, setting))[0];
+  assert.equal(first(), '192.0.2.1');
+  const explained = ask({ name: '_why.www.demo.test', type: 'TXT' }, setting).message.answers[0];
+  const strings = explained?.data.type === 'TXT' ? txtStrings(explained.data) : [];
+  assert.ok(strings.includes('pop=nyc') && strings.includes('policy=round-robin'));
+  assert.deepEqual(addressesOf(ask({ type: 'AAAA' }, setting)), ['2001:db8::1']);
+  assert.deepEqual([first(), first(), first()], ['192.0.2.2', '192.0.2.3', '192.0.2.1']);
+});
+
+test('the scope of an answer by hash is the client’s /24 or /48, whatever its place is (RFC 7871 §7.2.1)', () => {
+  const setting: Setting = { steering: { policy: 'hash' } };
+  assert.equal(scopeOf(ask({ subnet: '41.1.2.0/24' }, setting)), 24);
+  assert.equal(scopeOf(ask({ subnet: '2001:db8:1::/56' }, setting)), 48);
+  assert.equal(scopeOf(ask({ subnet: '0.0.0.0/0' }, setting)), 0);
+});
+
+test('the scope of an answer that is the same for all is everybody: failover, round-robin (RFC 7871 §7.2.1)', () => {
+  for (const policy of ['failover', 'round-robin'] as const) {
+    const steering = { policy, order: ['par', 'nyc'] };
+    assert.equal(scopeOf(ask({ subnet: '198.18.3.0/24' }, { steering })), 0, policy);
+  }
+});
+
+test('without a client subnet the resolver’s network decides by hash', () => {
+  const setting: Setting = { steering: { policy: 'hash' } };
+  const bySubnet = addressesOf(ask({ subnet: '41.1.2.0/24' }, setting));
+  assert.deepEqual(addressesOf(ask({}, { ...setting, from: '41.1.2.77' })), bySubnet);
 });

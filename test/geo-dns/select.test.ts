@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { distanceKm, loadPenaltyKm } from '../../geo-dns/latency.ts';
+import { distanceKm, loadTermKm } from '../../geo-dns/latency.ts';
 import type { Located } from '../../geo-dns/locate/locate.ts';
 import { type Standing, select } from '../../geo-dns/select.ts';
 import { dnsNetwork, standings } from '../support/dns-network.ts';
@@ -142,5 +142,6 @@ test('great-circle distances are those of the globe', () => {
 });
 
 test('the load term begins above half of capacity and grows with the square', () => {
-  assert.deepEqual([0, 0.5, 0.75, 1, 1.5].map(loadPenaltyKm), [0, 0, 500, 2000, 8000]);
+  const term = (load: number) => loadTermKm({ freeLoad: 0.5, fullLoadKm: 2000 }, load);
+  assert.deepEqual([0, 0.5, 0.75, 1, 1.5].map(term), [0, 0, 500, 2000, 8000]);
 });

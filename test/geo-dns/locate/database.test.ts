@@ -30,13 +30,24 @@ const flat = { latitude: -23.55, longitude: -46.63, city: 'São Paulo', country_
 test('both shapes of records give a place, with the network for which it is known', async () => {
   const lookup = await open({ '198.18.3.0/24': nested, '2001:db8:7::/48': flat });
   assert.deepEqual(lookup('198.18.3.77'), {
-    place: { latitude: 35.68, longitude: 139.69, name: 'Tokyo, JP' },
+    place: { latitude: 35.68, longitude: 139.69, name: 'Tokyo, JP', country: 'JP' },
     prefixLength: 24,
   });
   assert.deepEqual(lookup('2001:db8:7::1'), {
-    place: { latitude: -23.55, longitude: -46.63, name: 'São Paulo, BR' },
+    place: { latitude: -23.55, longitude: -46.63, name: 'São Paulo, BR', country: 'BR' },
     prefixLength: 48,
   });
+});
+
+test('country and continent are told where they are codes, and nothing is made of what is none', async () => {
+  const lookup = await open({
+    '198.18.3.0/24': { ...nested, continent: { code: 'AS' } },
+    '198.18.4.0/24': { ...nested, continent: { code: 'XX' }, country: { iso_code: 'Japan' } },
+  });
+  const { country, continent } = lookup('198.18.3.1').place ?? {};
+  assert.deepEqual([country, continent], ['JP', 'AS']);
+  const other = lookup('198.18.4.1').place ?? {};
+  assert.ok(!('country' in other) && !('continent' in other));
 });
 
 test('a place may have no name', async () => {

@@ -1,0 +1,14 @@
+/** The nearest PoP, where load makes a PoP seem farther away: the default, and the order of PoPs that other policies do not name. */
+import type { Policy, PolicyClient, PolicyPop, Verdict } from './policy.ts';
+
+export const byLatency: Policy = (pops, client) => pops.map((pop) => verdictByLatency(pop, client));
+
+/** The place of one PoP among those of `group`. */
+export function verdictByLatency(
+  { distanceKm, loadKm }: PolicyPop,
+  { located }: PolicyClient,
+  group = 0,
+): Verdict {
+  const reason = located.source === 'none' ? 'least-loaded' : 'nearest';
+  return { group, score: (distanceKm ?? 0) + loadKm, reason, by: 'place' };
+}
