@@ -44,8 +44,8 @@ async function killHard(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-async function startProcess(folder: string) {
-  const { lines, kill } = run(folder);
+async function startProcess(folder: string, lease = '50ms') {
+  const { lines, kill } = run(folder, lease);
   const { value } = await lines.next();
   const listen = String(value).replace('listen ', '');
   const call = async <Body = PurgeBody>(path: string, json?: unknown) => {
@@ -85,17 +85,17 @@ describe('purge-api is killed', () => {
 
   test('between append and answer: the purge is there after the restart, and goes out to the nodes', async () => {
     const folder = newFolder();
-    const before = await startProcess(folder);
-    const stuck = openNode(smallTopology(before.listen), 'par', empty(), {
-      apply: () => new Promise(() => {}),
-    });
+    const before = await startProcess(folder, '10s');
+    const nodes = (['par', 'eu'] as const).map((id) =>
+      openNode(smallTopology(before.listen), id, empty(), { apply: () => new Promise(() => {}) }),
+    );
     await before.purge({ tags: ['first'] });
     // Held back by `wait`: the entry is durable, and the answer never comes.
     const unanswered = assert.rejects(before.call('/v1/purges?wait=60s', { tags: ['second'] }));
     while ((await before.head()).seq < 2) await systemClock.sleep(5);
     await before.kill();
     await unanswered;
-    void stuck.subscriber.stop();
+    for (const { subscriber } of nodes) void subscriber.stop();
     const after = await startProcess(folder);
     const { identity, seq } = await after.head();
     assert.equal(seq, 2);

@@ -1,6 +1,6 @@
 /**
- * Purge-api as a process of its own, for tests that kill it. Arguments: its folder, and `append-forever` for a journal alone
- * that prints `durable SEQ` for each entry, as fast as it can.
+ * Purge-api as a process of its own, for tests that kill it. Arguments: its folder, and the lease or
+ * `append-forever` for a journal alone that prints `durable SEQ` for each entry, as fast as it can.
  */
 import { systemClock, systemRandom } from '../../core/runtime/deps.ts';
 import { startPurgeApi } from '../../purge-api/purge-api.ts';
@@ -29,7 +29,7 @@ if (mode === 'append-forever') {
   }
 }
 
-const topology = smallTopology('127.0.0.1:0', { lease: '50ms' });
+const topology = smallTopology('127.0.0.1:0', { lease: mode ?? '10s' });
 const context = purgeContext(folder, { clock: systemClock, random: systemRandom, topology });
 const service = await startPurgeApi(context);
 process.stdout.write(`listen ${service.bound?.listen}\n`);
