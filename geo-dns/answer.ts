@@ -6,11 +6,12 @@
  *   question → class and zone checks → lookup → records | CNAME, once more | referral | nothing | steer → select → scope
  */
 
-import { nameKey } from '../core/dns/name.ts';
+import { nameKey, parentOf } from '../core/dns/name.ts';
 import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { assertNever } from '../core/runtime/deps.ts';
 import { plainSteering, type SteeringRules } from '../core/topology/steering-schema.ts';
 import { tailored } from './address-hints.ts';
+import { type Denial, denialOf } from './dnssec/denial.ts';
 import type { Locate, Located } from './locate/locate.ts';
 import type { Reuse } from './prepared.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
@@ -21,7 +22,7 @@ import type { ClientSubnet, Edns } from './wire/edns.ts';
 import { type ExtendedError, extendedErrors } from './wire/extended-error.ts';
 import { type Message, opcodes, rcodes } from './wire/message.ts';
 import type { Query, Rejected } from './wire/query.ts';
-import { findZone, lookup, type Steering, type Zone, type Zones } from './zone.ts';
+import { type Found, findZone, lookup, type Steering, type Zone, type Zones } from './zone.ts';
 import { addressData } from './zone-build.ts';
 
 /** What we take over UDP, and the largest answer that we send over it (DNS flag day 2020: no fragments). */
@@ -56,6 +57,10 @@ export interface Answered {
   zone?: string;
   /** Present when the answer hands a PoP's addresses out. */
   handedOut?: Steered;
+  /** The zones that its records come from. */
+  zones?: readonly Zone[];
+  /** What is not there, for those who want it proven. */
+  denial?: Denial;
   /** What a code alone does not say. */
   extendedError?: ExtendedError;
   /** For whom this answer would be the same, while zones, places and PoPs are what they are. */
@@ -74,6 +79,8 @@ interface Draft {
   isHandedOut?: boolean;
   /** It would be another one the next time. */
   isOneOff?: boolean;
+  zones: Zone[];
+  denial?: Denial;
 }
 
 /** Answers `query`, which came from `resolver` (4 or 16 bytes). */
@@ -83,7 +90,14 @@ export function answer(
   context: AnswerContext,
 ): Answered {
   const { question } = query;
-  const zone = findZone(context.zones, nameKey(question.name));
+  const zone = zoneFor(context.zones, nameKey(question.name), question.type);
+  if (question.type === recordTypes.NXNAME) {
+    // It appears in proofs and has no data anywhere (RFC 9824 §3.5).
+    const { invalidQueryType } = extendedErrors;
+    const draft = emptyDraft(rcodes.FORMERR, false);
+    const message = messageOf(query, draft);
+    return { message, extendedError: invalidQueryType, reuse: 'everybody' };
+  }
   if (!zone || question.class !== classIn || isTransfer(question.type)) {
     const { notAuthoritative, notSupported } = extendedErrors;
     const extendedError = zone ? notSupported : notAuthoritative;
@@ -92,15 +106,29 @@ export function answer(
   }
   const draft = emptyDraft(rcodes.NOERROR, true);
   resolve(draft, zone, query, resolver, context);
-  const { steered, isHandedOut } = draft;
+  const { steered, isHandedOut, zones, denial } = draft;
   const message = messageOf(query, draft);
-  const handedOut = steered && isHandedOut ? { handedOut: steered } : {};
-  return { message, zone: zone.name, ...handedOut, reuse: reuseOf(draft) };
+  return {
+    message,
+    zone: zone.name,
+    zones,
+    ...(denial ? { denial } : {}),
+    ...(steered && isHandedOut ? { handedOut: steered } : {}),
+    reuse: reuseOf(draft),
+  };
 }
 
 function reuseOf({ steered, isOneOff }: Draft): Reuse {
   if (isOneOff || steered?.selection.policy === 'round-robin') return 'never';
   return steered?.basis === 'resolver' ? 'resolver' : 'everybody';
+}
+
+/** DS stands above the apex: of a zone whose parent is ours too, the parent has it (RFC 4035 §3.1.4.1). */
+function zoneFor(zones: Zones, key: string, type: number): Zone | undefined {
+  const zone = findZone(zones, key);
+  if (type !== recordTypes.DS || zone?.name !== key) return zone;
+  const above = parentOf(key);
+  return (above === undefined ? undefined : findZone(zones, above)) ?? zone;
 }
 
 function isTransfer(type: number): boolean {
@@ -120,23 +148,17 @@ function resolve(
   const seen = new Set<string>();
   for (let aliases = 0; zone && aliases <= maxAliases && !seen.has(key); aliases += 1) {
     seen.add(key);
+    if (!draft.zones.includes(zone)) draft.zones.push(zone);
     const found = lookup(zone, key, query.question.type);
     switch (found.kind) {
       case 'cname':
-        draft.answers.push(found.record);
-        key = nameKey(found.target);
+      case 'dname': {
+        const target = takeAlias(draft, key, found);
+        if (target === undefined) return;
+        key = target;
         zone = findZone(context.zones, key);
         continue;
-      case 'dname':
-        if (!draft.answers.includes(found.record)) draft.answers.push(found.record);
-        if (found.target === undefined) {
-          draft.rcode = rcodes.YXDOMAIN; // RFC 6672 §2.2
-          return;
-        }
-        draft.answers.push(synthesised(key, found.record, found.target));
-        key = nameKey(found.target);
-        zone = findZone(context.zones, key);
-        continue;
+      }
       case 'records':
         draft.additionals = found.additionals;
         if (found.hints) draft.steered = steer(found.hints, query, resolver, context);
@@ -145,6 +167,13 @@ function resolve(
       case 'referral':
         if (draft.answers.length > 0) return;
         draft.authoritative = false;
+        draft.denial = denialOf(
+          'delegation',
+          zone,
+          found.cut,
+          query.question.type,
+          zone.nodes.get(found.cut),
+        );
         draft.authorities = found.authorities;
         draft.additionals = found.additionals;
         return;
@@ -158,20 +187,40 @@ function resolve(
         const records = addressRecords(key, query.question.type, zone, draft.steered);
         draft.answers.push(...records);
         draft.isHandedOut = records.length > 0;
-        if (!draft.isHandedOut) draft.authorities = [zone.steeredNegativeSoa];
+        if (!draft.isHandedOut) {
+          draft.authorities = [zone.steeredNegativeSoa];
+          draft.denial = denialOf('nodata', zone, key, query.question.type, found.node);
+        }
         return;
       }
       case 'nxdomain':
         draft.rcode = rcodes.NXDOMAIN;
+        draft.denial = denialOf('nxdomain', zone, key, query.question.type);
         draft.authorities = [zone.negativeSoa];
         return;
       case 'nodata':
+        draft.denial = denialOf('nodata', zone, key, query.question.type, found.node);
         draft.authorities = [zone.negativeSoa];
         return;
       default:
         assertNever(found);
     }
   }
+}
+
+/** Adds an alias to the answer; returns where it leads, undefined when it leads nowhere. */
+function takeAlias(
+  draft: Draft,
+  key: string,
+  found: Extract<Found, { kind: 'cname' | 'dname' }>,
+): string | undefined {
+  if (!draft.answers.includes(found.record)) draft.answers.push(found.record);
+  if (found.target === undefined) {
+    draft.rcode = rcodes.YXDOMAIN; // RFC 6672 §2.2
+    return undefined;
+  }
+  if (found.kind === 'dname') draft.answers.push(synthesised(key, found.record, found.target));
+  return nameKey(found.target);
 }
 
 /** The alias that a DNAME means for one name, for those who do not know DNAME (RFC 6672 §3.1). */
@@ -243,7 +292,7 @@ function addressRecords(
 }
 
 function emptyDraft(rcode: number, authoritative: boolean): Draft {
-  return { rcode, authoritative, answers: [], authorities: [], additionals: [] };
+  return { rcode, authoritative, answers: [], authorities: [], additionals: [], zones: [] };
 }
 
 function messageOf(query: Query, draft: Draft): Message {

@@ -37,6 +37,8 @@ export interface DnsMetrics extends AbuseMetrics {
   viewIgnored(reason: 'older-message' | 'older-node'): void;
   unusableGeoRecord(): void;
   internalError(): void;
+  signature(result: 'made' | 'kept'): void;
+  signatureEviction(): void;
 }
 
 export function createDnsMetrics(metrics: Metrics): DnsMetrics {
@@ -103,8 +105,24 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     viewIgnored: (reason) => viewIgnored({ reason }),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),
+    ...createSignatureMetrics(metrics),
     ...createAbuseMetrics(metrics),
   };
+}
+
+function createSignatureMetrics(
+  metrics: Metrics,
+): Pick<DnsMetrics, 'signature' | 'signatureEviction'> {
+  const signature = metrics.counter(
+    'breakwater_dns_signatures_total',
+    'Signatures in answers, by whether they were made for it or kept from before.',
+    ['result'],
+  );
+  const eviction = metrics.counter(
+    'breakwater_dns_signature_evictions_total',
+    'Signatures forgotten because too many were kept.',
+  );
+  return { signature: (result) => signature({ result }), signatureEviction: () => eviction() };
 }
 
 /** What is counted of those who ask too much, and of those who show that they are no forgers. */

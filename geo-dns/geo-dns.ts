@@ -22,6 +22,8 @@ import { createAdmin } from './admin.ts';
 import type { AnswerContext } from './answer.ts';
 import { createCookies } from './cookies.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
+import { createSignAnswer } from './dnssec/sign-answer.ts';
+import { createSigner } from './dnssec/signer.ts';
 import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
 import { createLocate } from './locate/locate.ts';
 import { createPopView, type PopView } from './pop-view.ts';
@@ -32,16 +34,14 @@ import { createRespond, type Respond } from './respond.ts';
 import { startServer } from './server.ts';
 import { createTurns } from './steering/turns.ts';
 import { defaultTcpLimits } from './tcp-listener.ts';
-import { loadZones, type ZoneFiles } from './zone-source.ts';
+import { loadZones, type Sources } from './zone-source.ts';
 
 /** How far the counters may lag behind answers that were ready. */
 const flushMs = 1000;
 
 /** What a reload replaces. */
-interface Current extends Pick<AnswerContext, 'zones' | 'locate' | 'steering'> {
+interface Current extends Pick<AnswerContext, 'zones' | 'locate' | 'steering'>, Sources {
   topology: TopologyWithSecret;
-  /** What the zone files held when they were last good. */
-  files: ZoneFiles;
   database: GeoDatabase | undefined;
   /** Undefined until the listeners are bound. */
   prober?: Prober;
@@ -53,11 +53,11 @@ export async function startDns(context: NodeContext): Promise<Service> {
   const metrics = createDnsMetrics(context.metrics);
   // All that can fail because of the configuration fails before a port is bound.
   const config = dnsNodeOf(topology, node.id);
-  const { zones, files } = loadZones(topology, config);
+  const { zones, files, keys } = loadZones(topology, config);
   const database = await openDatabase(context, metrics, config.geoip.database);
   const locate = createLocate({ places: config.geoip.places, database });
   const steering = steeringByHost(topology.sites);
-  const current: Current = { topology, zones, files, locate, steering, database };
+  const current: Current = { topology, zones, files, keys, locate, steering, database };
   const turns = createTurns();
   const onHint = (popId: string) => current.prober?.hurry(popId);
   const view = createPopView({ log, metrics, onHint }, topology.pops);
@@ -75,6 +75,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
     keyOfDay: (day) =>
       Buffer.from(deriveKey(topology.secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
+  const sign = createSignAnswer(createSigner({ clock, metrics }));
   const { idleMs: tcpIdleMs } = defaultTcpLimits;
   const nsid = () => (dnsNodeOf(current.topology, node.id).nsid ? node.id : undefined);
   const prepared = createPreparedAnswers(clock, () => [
@@ -85,7 +86,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
   ]);
   const flushing = every(clock, flushMs, prepared.flush);
   const respond = createRespond(
-    { clock, log, metrics, limiter, cookies, nsid, tcpIdleMs, prepared },
+    { clock, log, metrics, limiter, cookies, nsid, tcpIdleMs, prepared, sign },
     () => ({
       zones: current.zones,
       locate: current.locate,
@@ -211,12 +212,12 @@ async function reloadFrom(
   const changes = changesBetween(current.topology, context.loadAgain(), context.node.id);
   const { applied, refused, merged: topology } = changes;
   const config = dnsNodeOf(topology, context.node.id);
-  const { zones, files, kept, changed } = loadZones(topology, config, current.files);
-  for (const { zone, problems } of kept) {
-    context.log.warn({ zone, problems }, 'zone file not taken over: the zone stays as it was');
-    refused.push(`dns.${config.id}.zones.${zone}.file`);
+  const { zones, files, keys, kept, changed } = loadZones(topology, config, current);
+  for (const { zone, what, problems } of kept) {
+    context.log.warn({ zone, what, problems }, 'not taken over: the zone stays as it was');
+    refused.push(`dns.${config.id}.zones.${zone}.${what}`);
   }
-  applied.push(...changed.map((zone) => `dns.${config.id}.zones.${zone}.file`));
+  applied.push(...changed.map(({ zone, what }) => `dns.${config.id}.zones.${zone}.${what}`));
   let { database } = current;
   try {
     database = await openDatabase(context, metrics, config.geoip.database);
@@ -231,6 +232,7 @@ async function reloadFrom(
     topology,
     zones,
     files,
+    keys,
     database,
     locate: createLocate({ places: config.geoip.places, database }),
     steering: steeringByHost(topology.sites),

@@ -12,6 +12,7 @@ import { type AnswerContext, type Answered, answer, responseTo, udpLimitBytes } 
 import { type OptionSources, optionsOf, slippedOf, withOptions } from './answer-options.ts';
 import type { Cookies, JudgedCookie } from './cookies.ts';
 import type { DnsMetrics, Transport } from './dns-metrics.ts';
+import type { SignAnswer } from './dnssec/sign-answer.ts';
 import { type PreparedAnswer, type PreparedAnswers, withIdOf } from './prepared.ts';
 import { type RateLimiter, responseClassOf, type Verdict } from './rate-limit.ts';
 import type { Cookie } from './wire/cookie-option.ts';
@@ -40,6 +41,8 @@ export interface RespondDeps extends OptionSources {
   cookies?: Cookies;
   /** Without it, every answer is made anew. */
   prepared?: PreparedAnswers;
+  /** Without it, nothing is signed. */
+  sign?: SignAnswer;
 }
 
 /** Answers the bytes of one message from `resolver` (4 or 16 bytes); undefined: no answer. */
@@ -98,7 +101,8 @@ function respondTo(
   }
   count(metrics, query, answered, transport, true);
   const message = withOptions(
-    answered.message,
+    // Only what is sent is signed: who is over the limit costs no signature.
+    deps.sign ? deps.sign(query, answered) : answered.message,
     optionsOf(deps, query, answered, transport, cookie),
   );
   const encoded = encodeWithin(message, limitOf(query, transport));

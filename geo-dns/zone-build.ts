@@ -15,7 +15,8 @@ import { parseAddress } from '../core/runtime/addresses.ts';
 import type { Topology } from '../core/topology/load.ts';
 import type { DnsNode, Zone as ZoneConfig } from '../core/topology/schema.ts';
 import { readStaticRecords, type StaticRecord } from '../core/topology/static-records.ts';
-import type { Zone, ZoneNode, Zones } from './zone.ts';
+import { dsOf, type ZoneKeys } from './dnssec/keys.ts';
+import { findZone, type Zone, type ZoneNode, type Zones } from './zone.ts';
 
 /** TTL of SOA, NS and the addresses of name servers: they change when the configuration does. */
 const infrastructureTtlSeconds = 3600;
@@ -24,11 +25,19 @@ const maxNegativeTtlSeconds = 300;
 /** The name below a host whose TXT says why a client is sent where it is. */
 const whyLabel = '_why';
 
-/** The zones of one DNS node. `files` has the records of those that come from a file. */
+/** What zones are made of beside the configuration, by their names. */
+export interface ZoneSources {
+  /** The records of those that come from a file. */
+  files?: ReadonlyMap<string, readonly StaticRecord[]>;
+  /** The keys of those that are signed. */
+  keys?: ReadonlyMap<string, ZoneKeys>;
+}
+
+/** The zones of one DNS node. */
 export function buildZones(
   topology: Topology,
   node: DnsNode,
-  files: ReadonlyMap<string, readonly StaticRecord[]> = new Map(),
+  { files = new Map(), keys = new Map() }: ZoneSources = {},
 ): Zones {
   const names = node.zones.map((zone) => zone.name);
   const zones = node.zones.map((config) => {
@@ -36,9 +45,28 @@ export function buildZones(
     const isOurs = (name: string) =>
       longest(names.filter((zone) => isWithin(name, zone))) === config.name;
     const statics = files.get(config.name) ?? readStaticRecords(config).records;
-    return buildZone(topology, config, statics, isOurs);
+    return buildZone(topology, config, statics, isOurs, keys.get(config.name));
   });
-  return new Map(zones.map((zone) => [zone.name, zone]));
+  const byName = new Map(zones.map((zone) => [zone.name, zone]));
+  for (const zone of zones) delegate(byName, zone);
+  return byName;
+}
+
+/** A zone within another one of ours is delegated in that, DS included, whether its records say so or not. */
+function delegate(zones: ReadonlyMap<string, Zone>, inner: Zone): void {
+  const above = parentOf(inner.name);
+  const outer = above === undefined ? undefined : findZone(zones, above);
+  if (!outer) return;
+  const node = nodeAt(outer.nodes, inner.name, outer.name);
+  if (!node.rrsets.has(recordTypes.NS)) {
+    const servers = inner.nodes.get(inner.name)?.rrsets.get(recordTypes.NS) ?? [];
+    for (const record of servers) addRecord(node, record);
+  }
+  outer.cuts.add(inner.name);
+  for (const key of inner.keys?.wanted ?? []) {
+    const data = { type: 'opaque', code: recordTypes.DS, bytes: dsOf(inner.name, key) } as const;
+    addRecord(node, infrastructure(inner.name, data));
+  }
 }
 
 function longest(names: readonly string[]): string | undefined {
@@ -50,6 +78,7 @@ function buildZone(
   config: ZoneConfig,
   statics: readonly StaticRecord[],
   isOurs: (name: string) => boolean,
+  keys: ZoneKeys | undefined,
 ): Zone {
   const { name } = config;
   const ttlSeconds = secondsOf(config.ttlMs);
@@ -59,6 +88,7 @@ function buildZone(
   for (const record of [
     ...madeRecords(topology, config, statics, isOurs),
     ...statics.flatMap(plainRecord),
+    ...(keys ? keyRecords(name, keys) : []),
   ]) {
     addRecord(nodeAt(nodes, nameKey(record.name), name), record);
   }
@@ -83,10 +113,23 @@ function buildZone(
     },
     ttlSeconds,
     nodes,
+    ...(keys ? { keys } : {}),
     cuts: new Set(
       [...nodes].filter(([key, n]) => key !== name && n.rrsets.has(recordTypes.NS)).map(([k]) => k),
     ),
   };
+}
+
+/** The DNSKEY set, and what the parent should have of it (RFC 7344 §3). */
+function keyRecords(name: string, { published, wanted }: ZoneKeys): ResourceRecord[] {
+  const { DNSKEY, CDS, CDNSKEY } = recordTypes;
+  const record = (code: number, bytes: Buffer) =>
+    infrastructure(name, { type: 'opaque', code, bytes });
+  return [
+    ...published.map(({ dnskey }) => record(DNSKEY, dnskey)),
+    ...wanted.map((key) => record(CDS, dsOf(name, key))),
+    ...wanted.map(({ dnskey }) => record(CDNSKEY, dnskey)),
+  ];
 }
 
 /** What a zone has without saying it: its NS set, and the addresses of the name servers in it. What it says itself stands. */

@@ -9,6 +9,7 @@ import { WireError } from '../core/dns/buffer.ts';
 import { type Name, nameKey, nameOf, parentOf } from '../core/dns/name.ts';
 import { type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { hasOwnHints } from './address-hints.ts';
+import type { ZoneKeys } from './dnssec/keys.ts';
 
 /** How a name is answered beyond its static records: with PoPs, or with why a client gets which PoP. */
 export type Steering = { kind: 'pops'; host: string } | { kind: 'why'; host: string };
@@ -29,9 +30,11 @@ export interface Zone {
   /** TTL of steered answers. */
   ttlSeconds: number;
   /** By key of the whole name; empty non-terminals included. */
-  nodes: ReadonlyMap<string, ZoneNode>;
+  nodes: Map<string, ZoneNode>;
   /** Names below the apex that are delegated away. */
-  cuts: ReadonlySet<string>;
+  cuts: Set<string>;
+  /** What signs it; undefined: nothing. */
+  keys?: ZoneKeys;
 }
 
 /** Zones by name. */
@@ -48,7 +51,7 @@ export type Found =
   | { kind: 'cname'; record: ResourceRecord; target: Name }
   /** All names below one are redirected (RFC 6672); no `target`: the new name would be too long. */
   | { kind: 'dname'; record: ResourceRecord; target: Name | undefined }
-  | Steering
+  | (Steering & { node: ZoneNode })
   | {
       kind: 'referral';
       /** The delegated name. */
@@ -89,7 +92,7 @@ export function lookup(zone: Zone, key: string, type: number): Found {
 function lookupNode(zone: Zone, node: ZoneNode, type: number): Found {
   const { steering, rrsets } = node;
   if (type === recordTypes.ANY) return lookupAny(zone, node);
-  if (steering && isSteered(steering, type)) return steering;
+  if (steering && isSteered(steering, type)) return { ...steering, node };
   const records = rrsets.get(type);
   if (records) {
     const hints = steering?.kind === 'pops' && records.some(hasOwnHints) ? { hints: steering } : {};
@@ -134,6 +137,14 @@ function redirected(key: string, owner: string, { data }: ResourceRecord): Name 
   }
 }
 
+/** The types that a name has; of a delegation only what belongs to this side (RFC 4035 §2.3). */
+export function typesAt({ rrsets, steering }: ZoneNode, isDelegation: boolean): number[] {
+  const { NS, DS, A, AAAA, TXT } = recordTypes;
+  if (isDelegation) return [NS, DS].filter((type) => rrsets.has(type));
+  const steered = steering === undefined ? [] : steering.kind === 'why' ? [TXT] : [A, AAAA];
+  return [...new Set([...rrsets.keys(), ...steered])];
+}
+
 function isSteered(steering: Steering, type: number): boolean {
   if (steering.kind === 'why') return type === recordTypes.TXT;
   return type === recordTypes.A || type === recordTypes.AAAA;
@@ -142,7 +153,7 @@ function isSteered(steering: Steering, type: number): boolean {
 /** ANY gets one RRset, whichever it is: minimal, and true (RFC 8482 §4.1). */
 function lookupAny(zone: Zone, node: ZoneNode): Found {
   const { steering, rrsets } = node;
-  if (steering) return steering;
+  if (steering) return { ...steering, node };
   const [records] = rrsets.values();
   if (!records) return { kind: 'nodata', node };
   return { kind: 'records', records, additionals: addressesFor(zone, records) };

@@ -143,12 +143,28 @@ export function nameOf(text: string, origin: Name): Name {
 }
 
 function encodedLength(name: Name): number {
-  let length = 1;
+  return labelsOf(name).reduce((length, label) => length + label.length + 1, 1);
+}
+
+/** The labels as bytes, the first one first. */
+export function labelsOf(name: Name): Buffer[] {
+  const labels: Buffer[] = [];
   for (let rest: Name | undefined = name; rest; rest = parentOf(rest)) {
     const dot = firstDot(rest);
-    length += labelBytes(dot < 0 ? rest : rest.slice(0, dot)).length + 1;
+    labels.push(labelBytes(dot < 0 ? rest : rest.slice(0, dot)));
   }
-  return length;
+  return labels;
+}
+
+export function nameOfLabels(labels: readonly Uint8Array[]): Name {
+  return labels.map(escapeLabel).join('.');
+}
+
+/** How many labels a name has, the root's not counted. */
+export function labelCount(name: Name): number {
+  let count = 0;
+  for (let rest: Name | undefined = name; rest; rest = parentOf(rest)) count += 1;
+  return count;
 }
 
 /** The bytes of one label in presentation form. Throws WireError when it is empty, too long or badly escaped. */

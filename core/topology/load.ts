@@ -60,6 +60,10 @@ export function parseTopology(text: string, file: string, environment: Environme
     throw new TopologyError(`${file}: ${count}\n${list}`, parsed.problems);
   }
   const { value } = parsed;
+  const keyFileOf = (zone: string, given: string) =>
+    given === ''
+      ? path.resolve(folder, value.dataDir, 'dnssec', `${zone}.json`)
+      : path.resolve(folder, given);
   const secretOf = (given: string) => resolveSecret(given, folder, environment);
   return {
     ...value,
@@ -75,6 +79,7 @@ export function parseTopology(text: string, file: string, environment: Environme
       zones: dns.zones.map((zone) => ({
         ...zone,
         ...(zone.file === undefined ? {} : { file: path.resolve(folder, zone.file) }),
+        ...(zone.dnssec ? { dnssec: { keys: keyFileOf(zone.name, zone.dnssec.keys) } } : {}),
       })),
       geoip: {
         ...dns.geoip,

@@ -216,13 +216,21 @@ const zone = z
     records: z.array(staticRecord).default([]),
     /** A zone file (RFC 1035 §5), relative to the configuration file, in place of `records`. */
     file: z.string().min(1).optional(),
+    /** Signs the zone (DNSSEC); `breakwater dnssec keygen ZONE` makes its keys. */
+    dnssec: z
+      .strictObject({
+        /** The file with the keys, relative to the configuration file; default: `dnssec/ZONE.json` in `dataDir`. */
+        keys: z.string().min(1).optional(),
+      })
+      .optional(),
   })
   .refine(({ records, file }) => file === undefined || records.length === 0, {
     path: ['file'],
     message: 'give "records" or "file", not both',
   })
-  .transform(({ ttl, records, ...rest }) => ({
+  .transform(({ ttl, records, dnssec, ...rest }) => ({
     ...rest,
+    ...(dnssec ? { dnssec: { keys: dnssec.keys ?? '' } } : {}),
     ttlMs: ttl,
     records: records.map(({ ttl: recordTtl, ...record }) => ({
       ...record,

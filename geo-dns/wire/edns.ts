@@ -21,6 +21,7 @@ import { maskBytes } from '../../core/runtime/addresses.ts';
 
 const clientSubnetCode = 8;
 const dnssecOkBit = 0x8000;
+const compactOkBit = 0x4000;
 
 /** The option EDNS-CLIENT-SUBNET (RFC 7871 §6). */
 export interface ClientSubnet {
@@ -46,6 +47,8 @@ export interface EdnsHead {
   extendedRcode: number;
   version: number;
   dnssecOk: boolean;
+  /** Understands that a proof of "no data" may stand for a name that does not exist (RFC 9824 §5.1). */
+  compactOk?: boolean;
 }
 
 export interface Edns extends EdnsHead {
@@ -62,6 +65,7 @@ export function ednsHeadOf(head: RecordHead): EdnsHead {
     extendedRcode: head.ttl >>> 24,
     version: (head.ttl >>> 16) & 0xff,
     dnssecOk: (head.ttl & dnssecOkBit) !== 0,
+    ...((head.ttl & compactOkBit) === 0 ? {} : { compactOk: true }),
   };
 }
 
@@ -121,7 +125,7 @@ export function writeEdns(writer: WireWriter, edns: Edns): void {
   writeU16(writer, edns.udpSizeBytes);
   writeU8(writer, edns.extendedRcode);
   writeU8(writer, edns.version);
-  writeU16(writer, edns.dnssecOk ? dnssecOkBit : 0);
+  writeU16(writer, (edns.dnssecOk ? dnssecOkBit : 0) | (edns.compactOk ? compactOkBit : 0));
   writeWithLength(writer, () => {
     const { clientSubnet } = edns;
     if (clientSubnet) {

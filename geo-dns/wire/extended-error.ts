@@ -7,7 +7,11 @@ import type { EdnsOption } from './edns.ts';
 export const extendedErrorCode = 15;
 
 /** The codes that we send (§4). */
-export const extendedErrors = { notAuthoritative: 20, notSupported: 21 } as const;
+export const extendedErrors = {
+  notAuthoritative: 20,
+  notSupported: 21,
+  invalidQueryType: 30,
+} as const;
 
 export type ExtendedError = (typeof extendedErrors)[keyof typeof extendedErrors];
 

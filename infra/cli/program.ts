@@ -64,6 +64,7 @@ function createProgram(context: CliContext, setExitCode: SetExitCode): Command {
   addPurge(program, context, setExitCode);
   addStatus(program, context);
   addReload(program, context, setExitCode);
+  addDnssec(program, context);
   addNodeVerbs(program, context);
   return program;
 }
@@ -225,6 +226,38 @@ function addReload(program: Command, context: CliContext, setExitCode: SetExitCo
     const { reload } = await import('./verbs/reload.ts');
     setExitCode(await reload(context, options));
   });
+}
+
+function addDnssec(program: Command, context: CliContext): void {
+  const group = program
+    .command('dnssec')
+    .summary('the keys that sign a zone: keygen, ds, roll')
+    .description(
+      'Makes, shows and replaces the keys of a zone that the configuration signs (dns[].zones[].dnssec), on this machine.',
+    );
+  const verb = (name: string, summary: string) =>
+    group
+      .command(name)
+      .summary(summary)
+      .argument('<zone>', 'such as example.org')
+      .addOption(configOption())
+      .addOption(jsonOption());
+  verb('keygen', 'make the first key').action(async (zone, options) => {
+    const { keygen } = await import('./verbs/dnssec.ts');
+    keygen(context, zone, options);
+  });
+  verb('ds', 'show the keys, and the DS records for the registrar').action(
+    async (zone, options) => {
+      const { ds } = await import('./verbs/dnssec.ts');
+      ds(context, zone, options);
+    },
+  );
+  verb('roll', 'take the next step of replacing the key')
+    .option('--now', 'without waiting until caches have forgotten', false)
+    .action(async (zone, options) => {
+      const { roll } = await import('./verbs/dnssec.ts');
+      roll(context, zone, options);
+    });
 }
 
 function collect(value: string, before: string[]): string[] {

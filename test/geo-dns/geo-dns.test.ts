@@ -22,6 +22,8 @@ import { createMetrics } from '../../core/runtime/metrics.ts';
 import { findNode, readBound, recordBound } from '../../core/topology/nodes.ts';
 import type { NodeContext } from '../../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../../core/topology/secret-file.ts';
+import { writeKeyFile } from '../../geo-dns/dnssec/key-file.ts';
+import { makeKey } from '../../geo-dns/dnssec/keys.ts';
 import { startDns } from '../../geo-dns/geo-dns.ts';
 import { askUdp } from '../support/dns-client.ts';
 import { buildQuery } from '../support/dns-messages.ts';
@@ -313,6 +315,32 @@ test('a zone file is read at the start and again by a reload; a broken one leave
   writeFileSync(file, 'a A 192.0.2.78\n');
   assert.match((await service.reload?.()) ?? '', /^applied: dns\.ns1\.zones\.demo\.test\.file;/);
   assert.equal(await addressOfA(), '192.0.2.78');
+});
+
+test('keys are read at the start, which needs them, and again by a reload, which keeps what was good', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-keys-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'keys.json');
+  const zones = `zones: [{ name: demo.test, dnssec: { keys: ${file} } }]`;
+  const dns = plainDns.replace('zone: demo.test\n    ttl: 30s', zones);
+  await assert.rejects(
+    setUp(t, slow, undefined, dns),
+    /keys\.json: no keys: run "breakwater dnssec/,
+  );
+  const first = makeKey('active', 0);
+  writeKeyFile(file, 'demo.test', [first]);
+  const { service, port } = await setUp(t, slow, undefined, dns);
+  const keyCount = async () => {
+    const { answers } = await askUdp(port, buildQuery({ name: 'demo.test', type: 'DNSKEY' }));
+    return answers.length;
+  };
+  assert.equal(await keyCount(), 1);
+  writeKeyFile(file, 'demo.test', [first, makeKey('published', 0)]);
+  assert.match((await service.reload?.()) ?? '', /^applied: dns\.ns1\.zones\.demo\.test\.dnssec;/);
+  assert.equal(await keyCount(), 2);
+  writeFileSync(file, '{');
+  assert.match((await service.reload?.()) ?? '', /restart: dns\.ns1\.zones\.demo\.test\.dnssec$/);
+  assert.equal(await keyCount(), 2);
 });
 
 test('a start with a database that is missing is refused with what to do, and binds nothing', async () => {

@@ -18,6 +18,7 @@ test('--help is enough to work with: every verb, the lookup order, the exit code
     'purge',
     'status',
     'reload',
+    'dnssec',
     'edge',
     'shield',
     'dns',
