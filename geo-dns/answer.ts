@@ -77,8 +77,6 @@ interface Draft {
   /** Present when the answer depends on who asks, also if it is that there is nothing. */
   steered?: Steered;
   isHandedOut?: boolean;
-  /** It would be another one the next time. */
-  isOneOff?: boolean;
   zones: Zone[];
   denial?: Denial;
 }
@@ -118,8 +116,10 @@ export function answer(
   };
 }
 
-function reuseOf({ steered, isOneOff }: Draft): Reuse {
-  if (isOneOff || steered?.selection.policy === 'round-robin') return 'never';
+/** What resolvers are not to keep is not kept here either. */
+function reuseOf({ answers, steered }: Draft): Reuse {
+  const takesTurns = steered?.selection.policy === 'round-robin';
+  if (takesTurns || answers.some(({ ttlSeconds }) => ttlSeconds === 0)) return 'never';
   return steered?.basis === 'resolver' ? 'resolver' : 'everybody';
 }
 
@@ -180,7 +180,6 @@ function resolve(
       case 'why':
         draft.steered = steer(found, query, resolver, context);
         draft.answers.push(whyRecord(key, draft.steered));
-        draft.isOneOff = true;
         return;
       case 'pops': {
         draft.steered = steer(found, query, resolver, context);

@@ -11,7 +11,7 @@ const guide = read('docs/first-domain.md');
 
 test('the configuration of the guide is valid, and has what the text speaks of', () => {
   const yaml = /```yaml\n([\s\S]*?)```/.exec(guide)?.[1] ?? assert.fail('there is no file');
-  const environment = { BREAKWATER_SECRET: 'x'.repeat(32), BREAKWATER_TOKEN: 'y'.repeat(32) };
+  const environment = { BREAKWATER_SECRET: 'x'.repeat(32), PURGE_TOKEN: 'y'.repeat(32) };
   const topology = parseTopology(yaml, '/etc/breakwater/breakwater.yaml', environment);
   assert.deepEqual(
     [topology.pops, topology.dns].map((nodes) => nodes.map(({ id }) => id)),
