@@ -7,99 +7,51 @@
  */
 import type { DownMessage } from '../core/purge/command.ts';
 import { openNodeStream } from '../core/purge/stream.ts';
-import { formatHostPort, type HostPort, parseHostPort } from '../core/runtime/addresses.ts';
+import { formatHostPort } from '../core/runtime/addresses.ts';
 import { listenAdmin } from '../core/runtime/admin.ts';
-import { every } from '../core/runtime/deps.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Changes, changesBetween } from '../core/topology/changes.ts';
-import { deriveKey } from '../core/topology/load.ts';
 import { findNode, reachOf, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
-import type { DnsNode } from '../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
-import { steeringByHost } from '../core/topology/steering-schema.ts';
 import { createAdmin } from './admin.ts';
-import type { AnswerContext } from './answer.ts';
-import { createCookies } from './cookies.ts';
+import { type Answering, startAnswering } from './answering.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
-import { createSignAnswer } from './dnssec/sign-answer.ts';
-import { createSigner } from './dnssec/signer.ts';
-import { type GeoDatabase, openGeoDatabase } from './locate/database.ts';
-import { createLocate } from './locate/locate.ts';
 import { createPopView, type PopView } from './pop-view.ts';
-import { createPreparedAnswers } from './prepared.ts';
 import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe.ts';
-import { createRateLimiter } from './rate-limit.ts';
-import { createRespond, type Respond } from './respond.ts';
-import { startServer } from './server.ts';
-import { createTurns } from './steering/turns.ts';
-import { defaultTcpLimits } from './tcp-listener.ts';
-import { loadZones, type Sources } from './zone-source.ts';
+import { dnsNodeOf } from './responder.ts';
+import type { PopStanding } from './select.ts';
+import { type Current, loadSources } from './sources.ts';
 
-/** How far the counters may lag behind answers that were ready. */
-const flushMs = 1000;
-
-/** What a reload replaces. */
-interface Current extends Pick<AnswerContext, 'zones' | 'locate' | 'steering'>, Sources {
-  topology: TopologyWithSecret;
-  database: GeoDatabase | undefined;
-  /** Undefined until the listeners are bound. */
+/** What changes while the server runs. */
+interface State {
+  current: Current;
+  /** Both are undefined until the listeners are bound. */
+  answering?: Answering;
   prober?: Prober;
 }
 
 /** Starts the DNS server of `context.node`; resolves when its listeners are bound. */
 export async function startDns(context: NodeContext): Promise<Service> {
-  const { topology, node, clock, random, log, instance } = context;
+  const { topology, node, log, instance } = context;
   const metrics = createDnsMetrics(context.metrics);
   // All that can fail because of the configuration fails before a port is bound.
-  const config = dnsNodeOf(topology, node.id);
-  const { zones, files, keys } = loadZones(topology, config);
-  const database = await openDatabase(context, metrics, config.geoip.database);
-  const locate = createLocate({ places: config.geoip.places, database });
-  const steering = steeringByHost(topology.sites);
-  const current: Current = { topology, zones, files, keys, locate, steering, database };
-  const turns = createTurns();
-  const onHint = (popId: string) => current.prober?.hurry(popId);
-  const view = createPopView({ log, metrics, onHint }, topology.pops);
+  const { current } = await loadSources({ log, metrics }, topology, node.id);
+  const state: State = { current };
+  const onHint = (popId: string) => state.prober?.hurry(popId);
+  const onChange = (pops: readonly PopStanding[]) => state.answering?.takePops(pops);
+  const view = createPopView({ log, metrics, onHint, onChange }, topology.pops);
 
   let isReady = false;
   let isDraining = false;
   const notReady = () =>
     isDraining ? 'draining' : isReady ? undefined : 'the PoPs have not been probed yet';
-  const limiter = createRateLimiter(
-    { clock, random, onEvict: metrics.rateLimitEviction },
-    { rules: () => dnsNodeOf(current.topology, node.id).rateLimit, exempt: topology.limits.exempt },
-  );
-  const cookies = createCookies({
-    clock,
-    keyOfDay: (day) =>
-      Buffer.from(deriveKey(topology.secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
-  });
-  const sign = createSignAnswer(createSigner({ clock, metrics }));
-  const { idleMs: tcpIdleMs } = defaultTcpLimits;
-  const nsid = () => (dnsNodeOf(current.topology, node.id).nsid ? node.id : undefined);
-  const prepared = createPreparedAnswers(clock, () => [
-    current.zones,
-    current.locate,
-    view.standings(),
-    current.topology,
-  ]);
-  const flushing = every(clock, flushMs, prepared.flush);
-  const respond = createRespond(
-    { clock, log, metrics, limiter, cookies, nsid, tcpIdleMs, prepared, sign },
-    () => ({
-      zones: current.zones,
-      locate: current.locate,
-      pops: view.standings(),
-      ...(current.steering ? { steering: current.steering } : {}),
-      turns,
-    }),
-  );
-  const { server, admin, bound } = await listen(context, metrics, respond, { notReady, view });
+  const { answering, admin, bound } = await listen(context, metrics, state, { notReady, view });
+  state.answering = answering;
   const prober = startProbes(context, metrics, view, topology);
-  current.prober = prober;
+  state.prober = prober;
 
-  const reload = oneAtATime(() => reloadFrom(context, metrics, current, view));
+  const reload = oneAtATime(() => reloadFrom(context, metrics, state, view));
   const stream = openNodeStream(context, {
     topology,
     node: { id: node.id, role: 'dns' },
@@ -111,18 +63,17 @@ export async function startDns(context: NodeContext): Promise<Service> {
       const ready = reason === undefined;
       return { ready, draining: isDraining, load: 0, ...bound, ...(ready ? {} : { reason }) };
     },
-    topologyHash: () => current.topology.hash,
+    topologyHash: () => state.current.topology.hash,
     onMessage: (message) => takeMessage(view, message),
     async onRequest(what) {
       if (what !== 'reload') throw new Error(`a DNS server has no answer to "${what}"`);
-      const { applied, refused } = await reload();
-      return { applied, refused };
+      return reload();
     },
   });
   void prober.firstRound.then(() => {
     isReady = true;
     stream.renewNow();
-    log.info({ ...bound, zones: [...current.zones.keys()] }, 'answering');
+    log.info({ ...bound, zones: [...state.current.zones.keys()] }, 'answering');
   });
   return {
     bound,
@@ -132,10 +83,9 @@ export async function startDns(context: NodeContext): Promise<Service> {
     },
     async drain() {
       isDraining = true;
-      flushing.cancel();
       stream.stop();
-      current.prober?.stop();
-      await Promise.all([server.close(), admin.close()]);
+      state.prober?.stop();
+      await Promise.all([answering.close(), admin.close()]);
     },
   };
 }
@@ -144,43 +94,26 @@ export async function startDns(context: NodeContext): Promise<Service> {
 async function listen(
   context: NodeContext,
   metrics: DnsMetrics,
-  respond: Respond,
+  state: State,
   { notReady, view }: { notReady: () => string | undefined; view: PopView },
 ) {
-  const { topology, node, clock, log } = context;
-  const server = await startServer(
-    { clock, log, metrics },
-    { listen: addressOf(node.listen), respond, tcp: { exempt: topology.limits.exempt } },
-  );
+  const { topology, node } = context;
+  const served = () => state.current;
+  const answering = await startAnswering(context, metrics, { served, pops: view.standings });
   const app = createAdmin({
     node: node.id,
     metrics: context.metrics,
+    snapshots: answering.snapshots,
     notReady,
     pops: view.standings,
   });
   const admin = await listenAdmin(app, node.admin).catch(async (error: unknown) => {
-    await server.close();
+    await answering.close();
     throw error;
   });
-  context.metrics.gauge(
-    'breakwater_dns_tcp_connections',
-    'TCP connections that are open.',
-    () => server.tcpConnections,
-  );
-  const bound = { listen: server.bound, admin: formatHostPort(admin.address) };
+  const bound = { listen: answering.bound, admin: formatHostPort(admin.address) };
   recordBound(topology, node.id, bound);
-  return { server, admin, bound };
-}
-
-async function openDatabase(
-  { log }: NodeContext,
-  metrics: DnsMetrics,
-  file: string | undefined,
-): Promise<GeoDatabase | undefined> {
-  if (file === undefined) return undefined;
-  const database = await openGeoDatabase(file, metrics.unusableGeoRecord);
-  log.info({ file, database: database.description }, 'GeoIP database');
-  return database;
+  return { answering, admin, bound };
 }
 
 function startProbes(
@@ -206,39 +139,22 @@ function takeMessage(view: PopView, message: DownMessage): void {
 async function reloadFrom(
   context: NodeContext,
   metrics: DnsMetrics,
-  current: Current,
+  state: State,
   view: PopView,
 ): Promise<Omit<Changes, 'merged'>> {
-  const changes = changesBetween(current.topology, context.loadAgain(), context.node.id);
-  const { applied, refused, merged: topology } = changes;
-  const config = dnsNodeOf(topology, context.node.id);
-  const { zones, files, keys, kept, changed } = loadZones(topology, config, current);
-  for (const { zone, what, problems } of kept) {
-    context.log.warn({ zone, what, problems }, 'not taken over: the zone stays as it was');
-    refused.push(`dns.${config.id}.zones.${zone}.${what}`);
-  }
-  applied.push(...changed.map(({ zone, what }) => `dns.${config.id}.zones.${zone}.${what}`));
-  let { database } = current;
-  try {
-    database = await openDatabase(context, metrics, config.geoip.database);
-  } catch (error) {
-    // A database that cannot be opened keeps the last good one.
-    context.log.warn({ problem: (error as Error).message }, 'GeoIP database not replaced');
-    refused.push(`dns.${config.id}.geoip.database`);
-  }
-  current.prober?.stop();
-  view.reconfigure(topology.pops);
-  Object.assign(current, {
-    topology,
-    zones,
-    files,
-    keys,
-    database,
-    locate: createLocate({ places: config.geoip.places, database }),
-    steering: steeringByHost(topology.sites),
-    prober: startProbes(context, metrics, view, topology),
-  } satisfies Current);
-  return { applied, refused };
+  const { log, node } = context;
+  const { applied, refused, merged } = changesBetween(
+    state.current.topology,
+    context.loadAgain(),
+    node.id,
+  );
+  const loaded = await loadSources({ log, metrics }, merged, node.id, state.current);
+  state.prober?.stop();
+  view.reconfigure(merged.pops);
+  state.current = loaded.current;
+  state.answering?.takeServed(loaded.current);
+  state.prober = startProbes(context, metrics, view, merged);
+  return { applied: [...applied, ...loaded.changed], refused: [...refused, ...loaded.refused] };
 }
 
 /** Calls that overlap share one run after another: each sees a whole configuration. */
@@ -249,16 +165,4 @@ function oneAtATime<T>(run: () => Promise<T>): () => Promise<T> {
     last = next;
     return next;
   };
-}
-
-function dnsNodeOf(topology: TopologyWithSecret, id: string): DnsNode {
-  const node = topology.dns.find((dns) => dns.id === id);
-  if (!node) throw new Error(`${topology.file} has no DNS server "${id}"`);
-  return node;
-}
-
-function addressOf(text: string): HostPort {
-  const address = parseHostPort(text);
-  if (!address) throw new Error(`${text} is no address to listen on`);
-  return address;
 }

@@ -22,19 +22,21 @@ export interface ServerOptions {
   listen: HostPort;
   respond: Respond;
   tcp?: Partial<TcpLimits>;
+  /** Other threads listen on the same port; the system spreads queries and connections over them. */
+  sharesPort?: boolean;
 }
 
 /** Binds both; rejects with the system's error, nothing left open. */
 export async function startServer(
   deps: ListenerDeps & { clock: Clock },
-  { listen, respond, tcp: changed = {} }: ServerOptions,
+  { listen, respond, tcp: changed = {}, sharesPort = false }: ServerOptions,
 ): Promise<DnsServer> {
   const limits = { ...defaultTcpLimits, ...changed };
   for (let attempt = 1; ; attempt += 1) {
-    const udp = await listenUdp(deps, listen, respond);
+    const udp = await listenUdp(deps, listen, respond, sharesPort);
     const at = { host: listen.host, port: udp.port };
     try {
-      const tcp = await listenTcp(deps, at, respond, limits);
+      const tcp = await listenTcp(deps, at, respond, limits, sharesPort);
       let closing: Promise<unknown> | undefined;
       return {
         bound: formatHostPort(at),

@@ -55,6 +55,7 @@ export async function listenTcp(
   { host, port }: HostPort,
   respond: Respond,
   limits: TcpLimits,
+  sharesPort = false,
 ): Promise<TcpListener> {
   const { metrics, log, clock } = deps;
   // By the time of their last query, the oldest first.
@@ -95,7 +96,7 @@ export async function listenTcp(
     metrics.drop('tcp-idle-crowded');
     oldest[0].destroy();
   });
-  await bind(server, { host, port });
+  await bind(server, { host, port }, sharesPort);
   server.on('error', (error) => log.error({ err: error }, 'TCP listener'));
   const address = server.address();
   return {
@@ -120,10 +121,10 @@ export function clientOf(address: readonly number[]): string {
   return own.join('.');
 }
 
-function bind(server: Server, { host, port }: HostPort): Promise<void> {
+function bind(server: Server, { host, port }: HostPort, reusePort: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host, port, exclusive: true, reusePort }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -30,11 +30,13 @@ export async function listenUdp(
   { log, metrics }: ListenerDeps,
   { host, port }: HostPort,
   respond: Respond,
+  sharesPort = false,
 ): Promise<UdpListener> {
   const family = host.includes(':') ? 6 : 4;
   // Answers go to where queries came from: there is never a name to look up.
   const socket = createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
+    reusePort: sharesPort,
     lookup: (address, _options, callback) => callback(null, address, family),
   });
   const bytesOf = createAddressMemory();

@@ -286,6 +286,8 @@ const dnsNode = z
       .prefault({}),
     /** Whether `id` is told to those who ask which server answers (RFC 5001). */
     nsid: z.boolean().default(true),
+    /** Threads that answer, on one shared port (Linux). */
+    workers: z.number().int().min(1).max(64).default(1),
   })
   .superRefine((value, context) => {
     if ((value.zone === undefined) === (value.zones === undefined)) {

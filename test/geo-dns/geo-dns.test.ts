@@ -25,7 +25,7 @@ import type { TopologyWithSecret } from '../../core/topology/secret-file.ts';
 import { writeKeyFile } from '../../geo-dns/dnssec/key-file.ts';
 import { makeKey } from '../../geo-dns/dnssec/keys.ts';
 import { startDns } from '../../geo-dns/geo-dns.ts';
-import { askUdp } from '../support/dns-client.ts';
+import { askUdp, connectTcp } from '../support/dns-client.ts';
 import { buildQuery } from '../support/dns-messages.ts';
 import { dnsNetwork, plainDns } from '../support/dns-network.ts';
 
@@ -399,4 +399,53 @@ test('kdig reads every kind of answer (Knot DNS is another reading of the same R
   );
   const two = await kdig('+keepopen', '+tcp', 'www.demo.test', 'A', 'demo.test', 'SOA');
   assert.equal(two.match(/status: NOERROR/g)?.length, 2);
+});
+
+const threeWorkers = `${plainDns}    workers: 3\n    rateLimit: { responsesPerSecond: 0 }\n`;
+
+/** From many ports, so that every worker is asked. */
+const askedByMany = (first: () => Promise<string | undefined>) =>
+  Promise.all(Array.from({ length: 60 }, first)).then((answers) => [...new Set(answers)]);
+
+test('several workers share the port over UDP and TCP, follow the PoPs, and are counted together', async (t) => {
+  const { admin, first, ready, pops, port } = await setUp(t, quick, undefined, threeWorkers);
+  await ready();
+  assert.deepEqual(await askedByMany(first), [tokyo]);
+  const metrics = (await admin('/metrics')).text;
+  assert.match(metrics, /breakwater_dns_answers_total\{pop="tyo",reason="nearest"\} 60/);
+  const connections = await Promise.all(Array.from({ length: 12 }, () => connectTcp(port)));
+  for (const client of connections) {
+    client.send(buildQuery({ subnet: '198.18.3.0/24' }));
+    assert.equal((await client.next()).answers.length, 2);
+    client.end();
+  }
+  pops.tyo?.close();
+  pops.tyo?.closeAllConnections();
+  await until(async () => ((await askedByMany(first)).includes(tokyo) ? undefined : true));
+});
+
+test('a reload reaches every worker, and a port is free again after the drain', async (t) => {
+  const { service, topology, first, ready, change, port } = await setUp(
+    t,
+    quick,
+    undefined,
+    threeWorkers,
+  );
+  await ready();
+  change(() => ({
+    ...topology,
+    hash: 'next',
+    pops: topology.pops.map((pop) =>
+      pop.id === 'tyo' ? { ...pop, advertise: ['192.0.2.99'] } : pop,
+    ),
+  }));
+  await service.reload?.();
+  await until(async () => {
+    const answers = await askedByMany(first);
+    return answers.length === 1 && answers[0] === '192.0.2.99' ? true : undefined;
+  });
+  await service.drain(1000);
+  const server = createServer();
+  assert.equal(await listenOn(server, port), port);
+  await closed(server);
 });
