@@ -143,18 +143,20 @@ function resolve(
   resolver: readonly number[],
   context: AnswerContext,
 ): void {
+  const { type } = query.question;
   let key = nameKey(query.question.name);
   let zone: Zone | undefined = apexZone;
   const seen = new Set<string>();
   for (let aliases = 0; zone && aliases <= maxAliases && !seen.has(key); aliases += 1) {
     seen.add(key);
     if (!draft.zones.includes(zone)) draft.zones.push(zone);
-    const found = lookup(zone, key, query.question.type);
+    const found = lookup(zone, key, type);
     switch (found.kind) {
       case 'cname':
       case 'dname': {
         const target = takeAlias(draft, key, found);
-        if (target === undefined) return;
+        // The alias that a DNAME means is itself what was asked for.
+        if (target === undefined || type === recordTypes.CNAME) return;
         key = target;
         zone = findZone(context.zones, key);
         continue;
@@ -165,15 +167,9 @@ function resolve(
         draft.answers.push(...withHints(found.records, draft.steered));
         return;
       case 'referral':
-        if (draft.answers.length > 0) return;
-        draft.authoritative = false;
-        draft.denial = denialOf(
-          'delegation',
-          zone,
-          found.cut,
-          query.question.type,
-          zone.nodes.get(found.cut),
-        );
+        // The alias that led here is ours to give, so the answer stays authoritative (RFC 1034 §4.3.2).
+        draft.authoritative = draft.answers.length > 0;
+        draft.denial = denialOf('delegation', zone, found.cut, type);
         draft.authorities = found.authorities;
         draft.additionals = found.additionals;
         return;
@@ -183,22 +179,22 @@ function resolve(
         return;
       case 'pops': {
         draft.steered = steer(found, query, resolver, context);
-        const records = addressRecords(key, query.question.type, zone, draft.steered);
+        const records = addressRecords(key, type, zone, draft.steered);
         draft.answers.push(...records);
         draft.isHandedOut = records.length > 0;
         if (!draft.isHandedOut) {
           draft.authorities = [zone.steeredNegativeSoa];
-          draft.denial = denialOf('nodata', zone, key, query.question.type, found.node);
+          draft.denial = denialOf('nodata', zone, key, type, found.node);
         }
         return;
       }
       case 'nxdomain':
         draft.rcode = rcodes.NXDOMAIN;
-        draft.denial = denialOf('nxdomain', zone, key, query.question.type);
+        draft.denial = denialOf('nxdomain', zone, key, type);
         draft.authorities = [zone.negativeSoa];
         return;
       case 'nodata':
-        draft.denial = denialOf('nodata', zone, key, query.question.type, found.node);
+        draft.denial = denialOf('nodata', zone, key, type, found.node);
         draft.authorities = [zone.negativeSoa];
         return;
       default:

@@ -6,7 +6,7 @@
  * never NXDOMAIN); a wildcard stands for names that do not exist, and for no other (RFC 4592); every negative answer comes with the SOA whose TTL bounds it (RFC 2308 §5).
  */
 import { WireError } from '../core/dns/buffer.ts';
-import { type Name, nameKey, nameOf, parentOf } from '../core/dns/name.ts';
+import { isWithin, type Name, nameKey, nameOf, parentOf } from '../core/dns/name.ts';
 import { type ResourceRecord, recordTypes } from '../core/dns/record.ts';
 import { hasOwnHints } from './address-hints.ts';
 import type { ZoneKeys } from './dnssec/keys.ts';
@@ -104,6 +104,12 @@ function lookupNode(zone: Zone, node: ZoneNode, type: number): Found {
   return { kind: 'nodata', node };
 }
 
+/** What stands for a name that does not exist, if it would be ours. */
+function wildcardFor(zone: Zone, key: string): ZoneNode | undefined {
+  if (!isWithin(key, zone.name) || cutAbove(zone, key) !== undefined) return undefined;
+  return zone.nodes.get(wildcardBelow(closestEncloser(zone, key)));
+}
+
 function wildcardBelow(encloser: string): string {
   return encloser === '' ? '*' : `*.${encloser}`;
 }
@@ -180,7 +186,10 @@ function addressesFor(zone: Zone, records: readonly ResourceRecord[]): ResourceR
     data.type === 'NS' || data.type === 'MX' || data.type === 'SRV' ? [nameKey(data.target)] : [],
   );
   return [...new Set(names)].flatMap((name) => {
-    const rrsets = zone.nodes.get(name)?.rrsets;
-    return [...(rrsets?.get(recordTypes.A) ?? []), ...(rrsets?.get(recordTypes.AAAA) ?? [])];
+    const known = zone.nodes.get(name);
+    const rrsets = (known ?? wildcardFor(zone, name))?.rrsets;
+    const { A, AAAA } = recordTypes;
+    const addresses = [...(rrsets?.get(A) ?? []), ...(rrsets?.get(AAAA) ?? [])];
+    return known ? addresses : addresses.map((record) => ({ ...record, name }));
   });
 }

@@ -2,7 +2,7 @@
  * What contradicts what in a zone, whether its records come from the configuration or from a file: aliases beside other
  * records, records where geo-dns answers by itself, and names that a delegation hides. Pure.
  */
-import { isWithin, type Name, parentOf } from '../dns/name.ts';
+import { isWithin, type Name, nameKey, parentOf } from '../dns/name.ts';
 import type { TextData } from '../dns/rdata-text.ts';
 import { recordTypes, typeName, typeOf } from '../dns/record.ts';
 import type { RecordProblem, StaticRecord } from './static-records.ts';
@@ -75,6 +75,13 @@ function aliasProblem(
       return `"${owner}" has other records, so it cannot be an alias`;
     }
   }
+  if ((data.type === 'DNAME' || data.type === 'NS') && isWildcard(owner)) {
+    // RFC 4592 §4.2, §4.4
+    return `a wildcard cannot have ${data.type}: readers differ in what that means`;
+  }
+  if (data.type === 'DNAME' && isWithin(nameKey(data.target), owner)) {
+    return 'a DNAME that leads below itself never ends';
+  }
   if (data.type === 'DNAME' && countOf(neighbours, 'DNAME') > 1) {
     return `"${owner}" can have one DNAME only`; // RFC 6672 §2.4
   }
@@ -85,6 +92,10 @@ function aliasProblem(
     if (first && first.at !== at) return 'a zone has one SOA';
   }
   return undefined;
+}
+
+function isWildcard(name: Name): boolean {
+  return name === '*' || name.startsWith('*.');
 }
 
 function steeredAliasProblem(
@@ -126,7 +137,8 @@ function hiddenProblem(
   if (hidden !== undefined && owner === cut && data.type === 'NS') {
     return `"${cut}" is delegated away, and the site's host "${hidden}" with it`;
   }
-  if (data.type === 'A' || data.type === 'AAAA') return undefined;
+  const isGlue = data.type === 'A' || data.type === 'AAAA';
+  if (isGlue && !isWildcard(owner)) return undefined;
   const code = data.type === 'ALIAS' ? undefined : typeOf(data);
   if (owner === cut && (code === recordTypes.NS || code === recordTypes.DS)) return undefined;
   const type = code === undefined ? 'ALIAS' : typeName(code);

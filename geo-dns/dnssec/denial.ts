@@ -22,7 +22,8 @@ export function denialOf(
   zone: Zone,
   name: Name,
   asked: number,
-  node?: ZoneNode,
+  /** What stands for the name, where that is a wildcard. */
+  node: ZoneNode | undefined = zone.nodes.get(name),
 ): Denial {
   const types = node ? typesAt(node, kind === 'delegation') : [];
   return { kind, zone, name, types: types.filter((type) => type !== asked) };

@@ -282,6 +282,30 @@ test('address hints at a site’s host are those of the PoP that the client is s
   ]);
 });
 
+test('an alias into a delegation is answered with the referral behind it, authoritative (RFC 1034 §4.3.2)', () => {
+  const setting = aliases(
+    '{ name: into, type: CNAME, value: a.sub.demo.test }, { name: sub, type: NS, value: ns.sub.demo.test }, { name: ns.sub, type: A, value: 192.0.2.7 }',
+  );
+  const { message } = ask({ name: 'into.demo.test' }, setting);
+  assert.ok(message.header.authoritative);
+  assert.deepEqual(
+    [message.answers, message.authorities, message.additionals].map((list) =>
+      list.map(({ data }) => data.type),
+    ),
+    [['CNAME'], ['NS'], ['A']],
+  );
+});
+
+test('the alias that a DNAME means ends the answer to who asks for aliases', () => {
+  const setting = aliases('{ name: old, type: DNAME, value: demo.test }');
+  const { message } = ask({ name: 'nothing.old.demo.test', type: 'CNAME' }, setting);
+  assert.equal(message.header.rcode, rcodes.NOERROR);
+  assert.deepEqual(
+    message.answers.map(({ data }) => data.type),
+    ['DNAME', 'CNAME'],
+  );
+});
+
 test('a name below a DNAME is answered with it and the alias that it means (RFC 6672 §3.1)', () => {
   const setting = aliases(
     `{ name: old, type: DNAME, value: demo.test }, { name: long, type: DNAME, value: ${'abcdefg.'.repeat(30)}test }`,

@@ -138,6 +138,12 @@ for (const [title, records, index, problem] of [
     /never answered: "sub.demo.test" is delegated away, and TXT is not of a delegation/,
   ],
   [
+    'a wildcard as glue',
+    '{ name: sub, type: NS, value: x.test }, { name: "*.sub", type: A, value: 192.0.2.1 }',
+    1,
+    /never answered: "sub.demo.test" is delegated away/,
+  ],
+  [
     'what a DNAME redirects',
     '{ name: old, type: DNAME, value: x.test }, { name: a.b.old, type: TXT, value: x }',
     1,
