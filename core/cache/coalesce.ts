@@ -16,6 +16,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { cleanThrough } from './clean-through.ts';
 import { abortedFailure, type CacheRequest, type NotStored, reasonsOfRequest } from './exchange.ts';
 import type { Flight, FlightHead } from './flight.ts';
+import { isBefore, type Moment } from './moment.ts';
 import { baseKey, forWhole, isLooseParts, rangeOf } from './part.ts';
 import { createRefreshGate, type RefreshGate } from './refresh-gate.ts';
 import { createUnderWay, type Tracked, type UnderWay } from './under-way.ts';
@@ -34,8 +35,8 @@ export interface Joined {
 export interface JoinOptions {
   /** Does not take part: own flight, invisible to others. */
   alone: boolean;
-  /** A flight that has begun before will not do, milliseconds of the monotonic clock. */
-  startedSinceMs: number;
+  /** A flight that has begun before will not do; undefined: any will. */
+  startedSince: Moment | undefined;
   start: (onSettled: (flight: Flight) => void) => Flight;
   /** Aborted when whoever asks is gone: it then waits for nothing more. */
   signal?: AbortSignal | undefined;
@@ -140,13 +141,13 @@ export function createCoalescer(
 
   return {
     async join(request, options) {
-      const { alone, startedSinceMs, signal, start } = options;
+      const { alone, startedSince, signal, start } = options;
       if (alone) return board(launch(request, undefined, start), false, signal);
       const cursor = deps.purges.index.cursor;
       for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
         const name = flightName(request, varyHints.get(request.key.text));
         const known = flights.get(name);
-        if (!known || known.startedAtMs < startedSinceMs) {
+        if (!known || (startedSince && isBefore(known.startedAt, startedSince))) {
           return after(attempt, await board(launch(request, name, start), false, signal));
         }
         if (known.interested >= limits.maxWaiters) {

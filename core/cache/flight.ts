@@ -19,6 +19,7 @@ import {
   reasonsAgainstCopies,
   type SourceResult,
 } from './exchange.ts';
+import { type Moment, momentOf } from './moment.ts';
 import { baseKey, isLooseParts, maxParts } from './part.ts';
 import { isErrorOfUpstream } from './stale-on-failure.ts';
 import { type FlightDeps, startTransfer, type Transfer } from './transfer.ts';
@@ -51,7 +52,7 @@ export type FlightHead =
 export interface Flight {
   /** The node's position before the request was sent. */
   readonly epoch: Position;
-  readonly startedAtMs: number;
+  readonly startedAt: Moment;
   readonly head: Promise<FlightHead>;
   /** A reader of the body's bytes; undefined when the beginning is gone. After `head` only. */
   read(start: number, end: number): BodyReader | undefined;
@@ -129,7 +130,7 @@ export function startFlight(deps: FlightDeps, plan: FlightPlan): Flight {
   };
   const flight: Flight = {
     epoch: plan.epoch,
-    startedAtMs: deps.clock.monotonicMs(),
+    startedAt: momentOf(deps.clock),
     head: plan.fetch(abort.signal).then(land),
     read: (start, end) => transfer?.read(start, end),
     hasBeginning: () => transfer?.hasBeginning() === true,

@@ -22,6 +22,7 @@ import type { FetchDeps } from './fetch.ts';
 import type { Flight, FlightDeps, FlightHead } from './flight.ts';
 import type { HostGroups } from './host-groups.ts';
 import { launch } from './launch.ts';
+import { earlier, type Moment, momentOf } from './moment.ts';
 import { type Asked, afterFailure, insteadOf } from './obtain-instead.ts';
 import { baseKey, isLooseParts } from './part.ts';
 import type { PurgeState } from './purge-state.ts';
@@ -235,7 +236,7 @@ async function fromUpstream(
   if (hintFromStored(request, lookup)) deps.onHints();
   const joined = await deps.coalescer.join(request, {
     alone: fliesAlone(request, disposition),
-    startedSinceMs: startedSince(deps.clock, request, disposition, rules),
+    startedSince: startedSince(deps.clock, request, disposition, rules),
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal,
   });
@@ -257,16 +258,16 @@ function isUnvalidated(answer: Answer): boolean {
   );
 }
 
-/** The flights that will do, by their start on the monotonic clock: any, or those that have not missed what they are wanted for. */
+/** The flights that will do, by their start: any (undefined), or those that have not missed what they are wanted for. */
 function startedSince(
   clock: Clock,
   request: CacheRequest,
   disposition: Disposition,
   rules: Unleased | undefined,
-): number {
-  if (isForced(request, disposition)) return clock.monotonicMs();
+): Moment | undefined {
+  if (isForced(request, disposition)) return momentOf(clock);
   // Without a lease what is joined must be no older than what is served from the store.
-  return rules ? clock.monotonicMs() - rules.revalidateMs : Number.NEGATIVE_INFINITY;
+  return rules && earlier(momentOf(clock), rules.revalidateMs);
 }
 
 /** RFC 9111 §5.2.1.1, 5.2.1.4: the client wants to be told what the origin says from here on, not a moment ago. */

@@ -51,8 +51,9 @@ export function withoutLease(
 ): Disposition {
   if (decided.kind !== 'hit' && decided.kind !== 'stale') return decided;
   const sinceMs = nowMs - stored.requestTimeMs;
-  // A wall clock that was set back says nothing of how long ago it was.
-  if (sinceMs >= 0 && sinceMs < revalidateMs) return decided;
+  // A wall clock that was set back says nothing of how long ago it was, and what a tier gave as stale has not been validated there.
+  const isRecent = sinceMs >= 0 && sinceMs < revalidateMs && stored.staleSinceMs === null;
+  if (isRecent) return decided;
   if (!servesMarked) return { kind: 'revalidate', fwd: 'stale', detail: 'no-lease' };
   return decided.kind === 'hit' ? { kind: 'stale', why: 'no-lease' } : decided;
 }

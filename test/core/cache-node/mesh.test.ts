@@ -110,7 +110,7 @@ function streaming(source: ReturnType<typeof body>, notStored: 'private' | null 
     },
     flight: {
       epoch: { identity: 'journal-a', seq: 0, hash: '' },
-      startedAtMs: 0,
+      startedAt: { monotonicMs: 0, wallMs: 0 },
       head: new Promise(() => {}),
       read: () => (source.isGone ? undefined : source.reader),
       hasBeginning: () => !source.isGone,

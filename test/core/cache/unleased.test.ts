@@ -99,6 +99,20 @@ describe('without a lease', () => {
     await Promise.all([first, second]);
   });
 
+  test('nor one that began before the machine was suspended, whose monotonic clock then stood still', async () => {
+    const { engine, asked } = await setUp();
+    engine.upstream.script = undefined;
+    const first = get(engine);
+    engine.clock.stepWall(1001);
+    const second = get(engine);
+    await settle();
+    assert.equal(asked(), 2);
+    for (const index of [1, 2]) {
+      engine.upstream.call(index).respond({ status: 304, headers: fresh, body: '' });
+    }
+    await Promise.all([first, second]);
+  });
+
   test('what would be served stale in the meantime is validated as well', async () => {
     const { engine, asked } = await setUp();
     const swr = ['Cache-Control', 'max-age=1, stale-while-revalidate=600', 'ETag', '"a"'];
@@ -175,6 +189,16 @@ describe('between tiers', () => {
     assert.equal(asked(), 1);
     assert.equal(await get(engine, { isFromUnleased: false }), 'HIT one');
     assert.equal(await get(engine, { isFromUnleased: true }), 'REVALIDATED fwd=stale no-lease one');
+    assert.equal(asked(), 2);
+  });
+
+  test('what a shield could not validate either is no validation for the edge', async () => {
+    const { engine, asked } = await setUp();
+    const tierHeaders = { 'breakwater-stale-since': String(engine.clock.nowMs()) };
+    engine.upstream.script = (call) =>
+      void call.respond({ headers: fresh, body: 'old', tier: 'shield', tierHeaders });
+    await get(engine);
+    await get(engine);
     assert.equal(asked(), 2);
   });
 
