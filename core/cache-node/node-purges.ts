@@ -17,8 +17,11 @@ export interface NodePurges {
   /** No stored label needs the entries up to `seq` any more. */
   forget(seq: number): void;
   feedStart(): Omit<FeedStart, 'generation'>;
-  attach(pool: WorkerPool): void;
+  attach(pool: Pick<WorkerPool, 'publish'>): void;
 }
+
+/** Whoever makes it durable. */
+export type NodeWriter = Pick<WriterHost, 'journal' | 'apply' | 'reset'>;
 
 /** Entries kept for workers that start later; older ones are forgotten and what needs them counts as purged. */
 const maxEntries = 100_000;
@@ -27,12 +30,12 @@ const maxEntries = 100_000;
 const noJournal = startOf('none');
 
 /** Reads what the writer has kept of the journal. Without a disk tier the node starts without a position. */
-export function createNodePurges(log: Log, writer: WriterHost | undefined): NodePurges {
+export function createNodePurges(log: Log, writer: NodeWriter | undefined): NodePurges {
   const kept = writer?.journal;
   let position: Position | null = kept?.position ?? null;
   let start: Position = kept?.start ?? position ?? noJournal;
   let entries: JournalEntry[] = [...(kept?.entries ?? [])];
-  let pool: WorkerPool | undefined;
+  let pool: Pick<WorkerPool, 'publish'> | undefined;
   return {
     position: () => position,
     async apply(given) {

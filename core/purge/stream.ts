@@ -7,7 +7,12 @@
  */
 import { formatHostPort } from '../runtime/addresses.ts';
 import { type Clock, every, type Random } from '../runtime/deps.ts';
-import { type Duplex, type DuplexHandlers, dialDuplex } from '../runtime/duplex.ts';
+import {
+  type DialDuplex,
+  type Duplex,
+  type DuplexHandlers,
+  dialDuplex,
+} from '../runtime/duplex.ts';
 import type { Log } from '../runtime/log.ts';
 import { deriveKey } from '../topology/load.ts';
 import { findNode, reachOf } from '../topology/nodes.ts';
@@ -37,6 +42,8 @@ export interface NodeStreamDeps {
   clock: Clock;
   random: Random;
   log: Log;
+  /** Default: WebSocket. */
+  dial?: DialDuplex;
 }
 
 export interface NodeStreamOptions {
@@ -81,7 +88,7 @@ const maxProblemLength = 500;
 
 /** Opens the stream of `options.node`; dials again with back-off until `stop`. */
 export function openNodeStream(deps: NodeStreamDeps, options: NodeStreamOptions): NodeStream {
-  const { clock } = deps;
+  const { clock, dial = dialDuplex } = deps;
   const { topology, node } = options;
   let current: Duplex | undefined;
   let version = 0;
@@ -131,7 +138,7 @@ export function openNodeStream(deps: NodeStreamDeps, options: NodeStreamOptions)
     };
   };
 
-  const dialler = dialDuplex(deps, {
+  const dialler = dial(deps, {
     url: () => urlOf(topology),
     headers: { authorization: `${nodeScheme} ${node.id} ${keyOf(topology, node.id)}` },
     onOpen: open,

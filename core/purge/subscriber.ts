@@ -6,6 +6,7 @@
  * acknowledgement is sent only after `apply` has resolved, and carries `position()`; whatever does not fit is asked for again.
  */
 import { type Clock, every, type Random, type Timer } from '../runtime/deps.ts';
+import type { DialDuplex } from '../runtime/duplex.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { SigningKey } from '../runtime/signing-key.ts';
@@ -24,6 +25,8 @@ export interface SubscriberDeps {
   random: Random;
   log: Log;
   metrics: Metrics;
+  /** How the stream is dialled; default: WebSocket. */
+  dial?: DialDuplex;
 }
 
 export interface SubscriberOptions {

@@ -35,6 +35,9 @@ interface DuplexDeps {
   clock: Clock;
 }
 
+/** What keeps an outbound connection open; a simulation has another wire. */
+export type DialDuplex = typeof dialDuplex;
+
 /**
  * Accepts connections at `path` of an HTTP server. `authorise` looks at the upgrade request and returns who it is, or
  * undefined for 401; `onOpen` returns the handlers of that connection.
