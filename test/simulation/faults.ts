@@ -1,0 +1,202 @@
+/** What befalls a simulated network: each fault is drawn from the seed, begins at some time, and mends itself after another. */
+import type { Chance } from './chance.ts';
+import type { Clients } from './clients.ts';
+import type { SimulatedNetwork } from './simulated-network.ts';
+import { type CachingId, cachingIds, leaseMs, originName } from './simulated-topology.ts';
+
+/** A fault under way: the returned call mends it, if it has not mended itself. */
+type Fault = (network: SimulatedNetwork, chance: Chance, clients: Clients) => () => void;
+
+const caching = cachingIds;
+const machines = ['purge', ...cachingIds] as const;
+
+/** Less than a lease, or more. */
+const someTime = (chance: Chance) =>
+  chance.isLikely(0.5)
+    ? chance.between(50, 0.8 * leaseMs)
+    : chance.between(0.9 * leaseMs, 3 * leaseMs);
+
+/** A node and purge-api do not hear of each other, or only in one direction. */
+const cutControl: Fault = ({ links, time, history }, chance) => {
+  const id = chance.pick(caching);
+  const way = chance.pick(['both', 'both', 'up', 'down']);
+  history.note(`cut ${id} ${way}`);
+  const heals = [
+    ...(way === 'down' ? [] : [links.cut(id, 'purge')]),
+    ...(way === 'up' ? [] : [links.cut('purge', id)]),
+  ];
+  return once(time, someTime(chance), () => {
+    history.note(`healed ${id}`);
+    for (const heal of heals) heal();
+  });
+};
+
+/** An edge does not reach the shield, or the shield the origin. */
+const cutTiers: Fault = ({ links, time, history }, chance) => {
+  const from = chance.pick(caching);
+  const to = from === 'eu' ? originName : 'eu';
+  history.note(`cut ${from} ${to}`);
+  const heals = [links.cut(from, to), links.cut(to, from)];
+  return once(time, someTime(chance), () => {
+    for (const heal of heals) heal();
+  });
+};
+
+const slowControl: Fault = ({ links, time, history }, chance) => {
+  const id = chance.pick(caching);
+  const factor = chance.between(20, 300);
+  history.note(`slow ${id} ${factor.toFixed(0)}`);
+  const ends = [links.slow(id, 'purge', factor), links.slow('purge', id, factor)];
+  return once(time, someTime(chance), () => {
+    for (const end of ends) end();
+  });
+};
+
+const breakStreams: Fault = ({ control, history }, chance) => {
+  const id = chance.pick(machines);
+  history.note(`break ${id}`);
+  control.breakAll(id);
+  return () => {};
+};
+
+/** Killed, or without power: then what was not synced is gone. */
+const kill: Fault = (network, chance) => {
+  const id = chance.pick(machines);
+  const keptShare = chance.isLikely(0.5) ? 1 : chance.unit();
+  network.kill(id, keptShare);
+  return once(network.time, chance.between(20, 1500), () => network.start(id));
+};
+
+const restart: Fault = (network, chance) => {
+  const id = chance.pick(caching);
+  void network.stop(id).then(() => network.time.after(50, () => network.start(id)));
+  return () => {};
+};
+
+/** SIGSTOP, or the whole machine: then its monotonic clock stands still as well. */
+const pause: Fault = ({ node, machine, time, history }, chance) => {
+  const id = chance.pick(caching);
+  const paused = node(id);
+  const isSuspended = chance.isLikely(0.5);
+  history.note(`pause ${id} ${isSuspended}`);
+  paused?.pause();
+  const wake = isSuspended ? machine(id).suspend() : () => {};
+  return once(time, someTime(chance), () => {
+    history.note(`resume ${id}`);
+    wake();
+    paused?.resume();
+  });
+};
+
+const pausePurgeApi: Fault = ({ purgeApi, machine, time, history }, chance) => {
+  const api = purgeApi();
+  const isSuspended = chance.isLikely(0.5);
+  history.note(`pause purge ${isSuspended}`);
+  api?.process.pause();
+  const wake = isSuspended ? machine('purge').suspend() : () => {};
+  return once(time, someTime(chance), () => {
+    history.note('resume purge');
+    wake();
+    api?.process.resume(chance.shuffle);
+  });
+};
+
+const hangWorker: Fault = ({ node, time, history }, chance) => {
+  const id = chance.pick(caching);
+  const hung = node(id);
+  const index = chance.below(hung?.workers.length ?? 1);
+  history.note(`hang ${id} ${index}`);
+  return once(time, chance.between(50, 1500), hung?.hang(index) ?? (() => {}));
+};
+
+const stepWall: Fault = (network, chance) => {
+  network.stepWall(chance.pick(machines), chance.between(-2 * leaseMs, 2 * leaseMs));
+  return () => {};
+};
+
+const originFails: Fault = ({ origin, time, history }, chance) => {
+  history.note('origin fails');
+  return once(time, chance.between(100, 2000), origin.fail());
+};
+
+const kinds: readonly [Fault, ...Fault[]] = [
+  cutControl,
+  cutControl,
+  cutControl,
+  cutTiers,
+  slowControl,
+  breakStreams,
+  kill,
+  kill,
+  restart,
+  pause,
+  pause,
+  pausePurgeApi,
+  hangWorker,
+  stepWall,
+  originFails,
+];
+
+/** Draws faults until `untilMs`; the returned call mends all that are left. */
+export function beginFaults(
+  network: SimulatedNetwork,
+  clients: Clients,
+  untilMs: number,
+): () => void {
+  const { time } = network;
+  const chance = network.chance.fork();
+  const meanMs = chance.between(400, 2500);
+  const mends: (() => void)[] = [];
+  const next = () =>
+    time.after(chance.between(0, 2 * meanMs), () => {
+      if (time.nowMs() >= untilMs) return;
+      mends.push(chance.pick(kinds)(network, chance, clients));
+      next();
+    });
+  next();
+  return () => {
+    for (const mend of mends) mend();
+    for (const id of ['purge', ...caching] as const) network.start(id);
+  };
+}
+
+/**
+ * The journal is put back to an older copy while a node is away that has not seen its last purge; the others have. When it comes
+ * back first, it must not be told that it has seen all there is.
+ */
+export async function loseJournal(
+  network: SimulatedNetwork,
+  chance: Chance,
+  clients: Clients,
+): Promise<void> {
+  const { time, links, journal, history, ledger } = network;
+  const id: CachingId = chance.pick(caching);
+  const heals = [links.cut(id, 'purge'), links.cut('purge', id)];
+  history.note(`lost journal: ${id} is away`);
+  await clients.purge({ kind: 'everything' }, false);
+  const wait = () => {
+    if (clients.accepted.every((entry) => clients.converged.has(entry.id))) return lose();
+    time.after(20, wait);
+  };
+  const lose = () => {
+    network.kill('purge', 1);
+    ledger.take(journal);
+    const lost = journal.entries.splice(-chance.pick([1, 1, 2]));
+    history.note(`lost ${lost.length} entries`);
+    for (const heal of heals) heal();
+    time.after(chance.between(10, 200), () => network.start('purge'));
+  };
+  wait();
+}
+
+/** Mends after a time, or when told to; once. */
+function once(time: SimulatedNetwork['time'], delayMs: number, mend: () => void): () => void {
+  let isMended = false;
+  const mendOnce = () => {
+    if (isMended) return;
+    isMended = true;
+    mend();
+  };
+  time.after(delayMs, mendOnce);
+  return mendOnce;
+}

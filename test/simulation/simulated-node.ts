@@ -1,0 +1,250 @@
+/**
+ * A caching node on a simulated machine: the subscriber, the node's state of purges, and its workers, put together as
+ * `core/cache-node/cache-node.ts` does; threads are processes that share their machine and their fate.
+ */
+import { createNodeHealth } from '../../core/cache-node/node-health.ts';
+import { createNodePurges, type NodePurges } from '../../core/cache-node/node-purges.ts';
+import type { FeedChange } from '../../core/cache-node/purge-feed.ts';
+import { sharedState } from '../../core/cache-node/shared-state.ts';
+import type { WorkerPool } from '../../core/cache-node/worker-pool.ts';
+import type { Position } from '../../core/purge/command.ts';
+import { createSubscriber, type Subscriber } from '../../core/purge/subscriber.ts';
+import type { DialDuplex } from '../../core/runtime/duplex.ts';
+import { silentLog } from '../../core/runtime/log.ts';
+import type { Chance } from './chance.ts';
+import type { ControlWire } from './control-wire.ts';
+import type { DataWire } from './data-wire.ts';
+import { noMetrics } from './silence.ts';
+import { openSimulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
+import { type Machine, type SimulatedProcess, startProcess } from './simulated-process.ts';
+import { leaseMs, simulatedTopology } from './simulated-topology.ts';
+import { type SimulatedWorker, startWorker } from './simulated-worker.ts';
+import { createThreadPorts } from './thread-port.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import type { Wiring } from './wiring.ts';
+
+export interface SimulatedNode {
+  readonly id: string;
+  readonly instance: string;
+  readonly workers: readonly SimulatedWorker[];
+  readonly purges: NodePurges;
+  readonly isRunning: boolean;
+  /** Whether it holds a lease, as its workers see it at a request. */
+  isHeld(): boolean;
+  pause(): void;
+  resume(): void;
+  /** One worker stands still until the returned call. */
+  hang(index: number): () => void;
+  /** Says goodbye, then ends. */
+  stop(): Promise<void>;
+  /** The process dies; of its file's log only a share is left after a power cut. */
+  kill(keptShare: number): void;
+}
+
+export interface NodeOptions {
+  id: string;
+  role: 'edge' | 'shield';
+  time: VirtualTime;
+  machine: Machine;
+  chance: Chance;
+  control: ControlWire;
+  data: DataWire;
+  wiring: Wiring;
+  instance: string;
+  succeeds: readonly string[];
+  workerCount: number;
+  /** Null: no disk tier. */
+  file: string | null;
+  /** The node says on its stream that it has applied everything up to a position. */
+  onAcknowledged(position: Position, node: SimulatedNode): void;
+}
+
+/** Starts a node. */
+export function startNode(options: NodeOptions): SimulatedNode {
+  const { id, time, machine, chance, wiring, workerCount } = options;
+  const main = startProcess(time, machine);
+  const threads = Array.from({ length: workerCount }, () => startProcess(time, machine));
+  const writerThread = startProcess(time, machine);
+  const all = [main, writerThread, ...threads];
+  const { clock } = main;
+  const threadMs = () => (chance.isLikely(0.05) ? chance.between(1, 60) : chance.between(0, 1));
+  const shared = sharedState({ workers: workerCount });
+  const cells = wiring.leaseCells(shared.lease, clock, leaseMs);
+  let subscriber: Subscriber | undefined;
+  let isRunning = true;
+  const disk: SimulatedDisk | undefined =
+    options.file === null
+      ? undefined
+      : openSimulatedDisk({
+          file: options.file,
+          main,
+          thread: writerThread,
+          nowMs: time.nowMs,
+          delayMs: threadMs,
+          onReport(report) {
+            if (report.type === 'swept') purges.forget(report.seq);
+            else subscriber?.matched(report.seq, report.responses);
+          },
+        });
+  const purges = createNodePurges(silentLog, disk?.host);
+  const pool = createPool({ main, shared, threadMs });
+  purges.attach({ publish: wiring.publish(pool.publish, clock) });
+  const workers = threads.map((thread, index) =>
+    startWorker({
+      id,
+      role: options.role,
+      instance: options.instance,
+      index,
+      count: workerCount,
+      thread,
+      shared,
+      start: { ...purges.feedStart(), generation: 0 },
+      disk: disk?.tierFor(thread),
+      dialer: wiring.dialer(options.data.dialerFrom(id, thread)),
+      chance,
+      wrap: wiring.purges,
+      onApplied: pool.applied,
+    }),
+  );
+  pool.workers.push(...workers);
+  connectWorkers(workers, time, threadMs);
+  const health = createNodeHealth({ clock, shared, workers: workerCount, capacity: 1000 });
+  const node: SimulatedNode = {
+    id,
+    instance: options.instance,
+    workers,
+    purges,
+    get isRunning() {
+      return isRunning;
+    },
+    isHeld: () => shared.lease.isHeld(clock.monotonicMs(), clock.nowMs()),
+    pause() {
+      for (const process of all) process.pause();
+    },
+    resume() {
+      for (const process of all) process.resume(chance.shuffle);
+    },
+    hang(index) {
+      const thread = threads[index];
+      thread?.pause();
+      return () => thread?.resume(chance.shuffle);
+    },
+    async stop() {
+      shared.setDraining();
+      subscriber?.renewNow();
+      await subscriber?.stop();
+      end();
+      disk?.close();
+    },
+    kill(keptShare) {
+      end();
+      disk?.crash(keptShare);
+    },
+  };
+  const end = () => {
+    isRunning = false;
+    for (const process of all) process.kill();
+    for (const worker of workers) worker.close();
+  };
+  const dial = observed(wiring.dial(options.control.dialFrom(id, main)), (position) =>
+    options.onAcknowledged(position, node),
+  );
+  subscriber = createSubscriber(
+    { clock, random: chance, log: silentLog, metrics: noMetrics, dial },
+    {
+      topology: simulatedTopology,
+      node: { id, role: options.role },
+      instance: options.instance,
+      wantsView: false,
+      position: purges.position,
+      apply: purges.apply,
+      reset: purges.reset,
+      health: health.now,
+      onRequest: () => Promise.reject(new Error('not asked in the simulation')),
+      leaseCells: cells,
+      succeeds: options.succeeds,
+    },
+  );
+  subscriber.onLease(() => subscriber?.renewNow());
+  options.data.serve(id, {
+    process: threads[0] ?? main,
+    take(asked, receiver) {
+      const worker = workers[chance.below(workers.length)];
+      let leave = () => {};
+      worker?.thread.run(() => {
+        leave = worker.take(asked, receiver);
+      });
+      return () => leave();
+    },
+  });
+  return node;
+}
+
+/** What `worker-pool.ts` does with changes: posted first, published second, and done when every worker has said so. */
+function createPool(deps: {
+  main: SimulatedProcess;
+  shared: ReturnType<typeof sharedState>;
+  threadMs: () => number;
+}) {
+  const { main, shared, threadMs } = deps;
+  const workers: SimulatedWorker[] = [];
+  const waiters = new Set<() => void>();
+  let generation = 0;
+  const publish: WorkerPool['publish'] = (change: FeedChange) => {
+    generation += 1;
+    const wanted = generation;
+    for (const worker of workers) worker.post(wanted, change);
+    shared.publishGeneration(wanted);
+    for (const { thread, purges } of workers) thread.later(threadMs(), purges.sync);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const check = () => {
+      if (workers.some(({ appliedGeneration }) => appliedGeneration < wanted)) return;
+      waiters.delete(check);
+      resolve();
+    };
+    waiters.add(check);
+    check();
+    return promise;
+  };
+  return {
+    publish,
+    workers,
+    applied: () =>
+      main.later(threadMs(), () => {
+        for (const check of [...waiters]) check();
+      }),
+  };
+}
+
+function connectWorkers(
+  workers: readonly SimulatedWorker[],
+  time: VirtualTime,
+  delayMs: () => number,
+): void {
+  for (const [one, worker] of workers.entries()) {
+    for (const [other, peer] of workers.entries()) {
+      if (other <= one) continue;
+      const ends = [worker.thread, peer.thread] as const;
+      const [near, far] = createThreadPorts(ends, time.nowMs, delayMs);
+      worker.engine.mesh.connect(other, near);
+      peer.engine.mesh.connect(one, far);
+    }
+  }
+}
+
+/** Hears of the acknowledgements that go out. */
+function observed(dial: DialDuplex, onAck: (position: Position) => void): DialDuplex {
+  return (deps, options) =>
+    dial(deps, {
+      ...options,
+      onOpen: (duplex) =>
+        options.onOpen({
+          ...duplex,
+          send(message) {
+            const { type, position } = message as { type: string; position: Position };
+            if (type === 'ack') onAck(position);
+            return duplex.send(message);
+          },
+        }),
+    });
+}
