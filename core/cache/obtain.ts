@@ -266,6 +266,8 @@ function startedSince(
   rules: Unleased | undefined,
 ): Moment | undefined {
   if (isForced(request, disposition)) return momentOf(clock);
+  // Its position is of no journal that is known here, so no purge says whether what began before is still good.
+  if (request.unreached && request.isFromUnleased) return momentOf(clock);
   // Without a lease what is joined must be no older than what is served from the store.
   return rules && earlier(momentOf(clock), rules.revalidateMs);
 }

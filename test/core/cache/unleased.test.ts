@@ -202,6 +202,21 @@ describe('between tiers', () => {
     assert.equal(asked(), 2);
   });
 
+  test('a tier without a lease joins no earlier flight of its position: no purge is known of it', async () => {
+    const { engine, asked, setHeld } = await setUp({}, 'shield');
+    setHeld(true);
+    engine.upstream.script = undefined;
+    const unreached = { identity: 'none', seq: 0, hash: '' };
+    const first = get(engine, { unreached, isFromUnleased: true });
+    await engine.clock.advance(1);
+    const second = get(engine, { unreached, isFromUnleased: true });
+    const third = get(engine, { unreached, isFromUnleased: false });
+    await settle();
+    assert.equal(asked(), 2);
+    for (const index of [1, 2]) engine.upstream.call(index).respond({ headers: fresh, body: 'x' });
+    await Promise.all([first, second, third]);
+  });
+
   test('and never serves it marked instead', async () => {
     const { engine, asked } = await setUp({ servesMarked: true }, 'shield');
     await get(engine, { isFromUnleased: true });
