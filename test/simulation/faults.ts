@@ -74,30 +74,32 @@ const restart: Fault = (network, chance) => {
 };
 
 /** SIGSTOP, or the whole machine: then its monotonic clock stands still as well. */
-const pause: Fault = ({ node, machine, time, history }, chance) => {
+const pause: Fault = ({ node, suspend, time, history }, chance) => {
   const id = chance.pick(caching);
   const paused = node(id);
+  if (!paused || paused.isPaused) return () => {};
   const isSuspended = chance.isLikely(0.5);
   history.note(`pause ${id} ${isSuspended}`);
-  paused?.pause();
-  const wake = isSuspended ? machine(id).suspend() : () => {};
+  paused.pause();
+  const wake = isSuspended ? suspend(id) : () => {};
   return once(time, someTime(chance), () => {
     history.note(`resume ${id}`);
     wake();
-    paused?.resume();
+    paused.resume();
   });
 };
 
-const pausePurgeApi: Fault = ({ purgeApi, machine, time, history }, chance) => {
+const pausePurgeApi: Fault = ({ purgeApi, suspend, time, history }, chance) => {
   const api = purgeApi();
+  if (!api || api.process.isPaused) return () => {};
   const isSuspended = chance.isLikely(0.5);
   history.note(`pause purge ${isSuspended}`);
-  api?.process.pause();
-  const wake = isSuspended ? machine('purge').suspend() : () => {};
+  api.process.pause();
+  const wake = isSuspended ? suspend('purge') : () => {};
   return once(time, someTime(chance), () => {
     history.note('resume purge');
     wake();
-    api?.process.resume(chance.shuffle);
+    api.process.resume(chance.shuffle);
   });
 };
 

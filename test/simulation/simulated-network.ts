@@ -43,7 +43,10 @@ export interface SimulatedNetwork {
   acknowledged(id: CachingId): Position | undefined;
   /** When the wall clock of a machine was last set back. */
   setBackAtMs(id: string): number;
+  /** Sets it; not back while the monotonic clock has lost time as well: then nothing on the machine could tell how much. */
   stepWall(id: string, ms: number): void;
+  /** Stops the machine's monotonic clock, unless its wall clock has just been set back, until the returned call. */
+  suspend(id: string): () => void;
   /** Ends everything. */
   end(): void;
 }
@@ -98,7 +101,7 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
   data.serve(originName, origin);
   const versions = () =>
     Object.fromEntries(pages.map((page) => [page, origin.version(page)])) as Versions;
-  const setBack = new Map<string, number>();
+  const clocks = createClockFaults(time, history, machine);
   const world: World = { time, chance, history, ledger, wiring, folder, control, data, machine };
   const nodes = createNodes(world);
   let purgeApi: SimulatedPurgeApi | undefined;
@@ -139,6 +142,7 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
     versions,
     start(id) {
       history.note(`start ${id}`);
+      clocks.wake(id);
       if (id === 'purge') startPurge();
       else nodes.start(id);
     },
@@ -151,12 +155,9 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
       if (id === 'purge') killPurgeApi();
       else nodes.kill(id, keptShare);
     },
-    setBackAtMs: (id) => setBack.get(id) ?? Number.NEGATIVE_INFINITY,
-    stepWall(id, ms) {
-      history.note(`step ${id} ${ms.toFixed(0)}`);
-      machine(id).stepWall(ms);
-      if (ms < 0) setBack.set(id, time.nowMs());
-    },
+    setBackAtMs: clocks.setBackAtMs,
+    stepWall: clocks.stepWall,
+    suspend: clocks.suspend,
     end() {
       for (const id of cachingIds) nodes.kill(id, 1);
       purgeApi?.process.kill();
@@ -231,5 +232,44 @@ function createNodes(world: World): Nodes {
       running.get(id)?.kill(keptShare);
       running.delete(id);
     },
+  };
+}
+
+/** So long after one clock of a machine was wrong the other one must be right: several leases. */
+const clockPauseMs = 10_000;
+
+/** Faults of clocks, never of both of a machine at the same time. */
+function createClockFaults(
+  { nowMs }: VirtualTime,
+  history: History,
+  machine: (id: string) => Machine,
+): Pick<SimulatedNetwork, 'setBackAtMs' | 'stepWall' | 'suspend'> & { wake(id: string): void } {
+  const setBack = new Map<string, number>();
+  const suspended = new Map<string, number>();
+  const wakes = new Map<string, () => void>();
+  const isRecent = (moments: ReadonlyMap<string, number>, id: string) =>
+    nowMs() - (moments.get(id) ?? Number.NEGATIVE_INFINITY) < clockPauseMs;
+  return {
+    setBackAtMs: (id) => setBack.get(id) ?? Number.NEGATIVE_INFINITY,
+    stepWall(id, ms) {
+      const stepMs = isRecent(suspended, id) ? Math.abs(ms) : ms;
+      history.note(`step ${id} ${stepMs.toFixed(0)}`);
+      machine(id).stepWall(stepMs);
+      if (stepMs < 0) setBack.set(id, nowMs());
+    },
+    suspend(id) {
+      if (isRecent(setBack, id) || wakes.has(id)) return () => {};
+      suspended.set(id, Number.POSITIVE_INFINITY);
+      const wake = machine(id).suspend();
+      const wakeOnce = () => {
+        if (wakes.get(id) !== wakeOnce) return;
+        wakes.delete(id);
+        wake();
+        suspended.set(id, nowMs());
+      };
+      wakes.set(id, wakeOnce);
+      return wakeOnce;
+    },
+    wake: (id) => wakes.get(id)?.(),
   };
 }

@@ -28,7 +28,7 @@ export interface SimulatedNode {
   readonly instance: string;
   readonly workers: readonly SimulatedWorker[];
   readonly purges: NodePurges;
-  readonly isRunning: boolean;
+  readonly isPaused: boolean;
   /** Whether it holds a lease, as its workers see it at a request. */
   isHeld(): boolean;
   pause(): void;
@@ -71,7 +71,6 @@ export function startNode(options: NodeOptions): SimulatedNode {
   const shared = sharedState({ workers: workerCount });
   const cells = wiring.leaseCells(shared.lease, clock, leaseMs);
   let subscriber: Subscriber | undefined;
-  let isRunning = true;
   const disk: SimulatedDisk | undefined =
     options.file === null
       ? undefined
@@ -114,8 +113,8 @@ export function startNode(options: NodeOptions): SimulatedNode {
     instance: options.instance,
     workers,
     purges,
-    get isRunning() {
-      return isRunning;
+    get isPaused() {
+      return main.isPaused;
     },
     isHeld: () => shared.lease.isHeld(clock.monotonicMs(), clock.nowMs()),
     pause() {
@@ -142,7 +141,6 @@ export function startNode(options: NodeOptions): SimulatedNode {
     },
   };
   const end = () => {
-    isRunning = false;
     for (const process of all) process.kill();
     for (const worker of workers) worker.close();
   };
