@@ -22,7 +22,7 @@ export type DropReason =
   | 'tcp-message-too-long'
   | 'tcp-message-too-short';
 
-export interface DnsMetrics extends AbuseMetrics {
+export interface DnsMetrics extends AbuseMetrics, PopMetrics {
   query(
     labels: { zone: string; type: string; rcode: string; transport: Transport },
     times?: number,
@@ -32,9 +32,6 @@ export interface DnsMetrics extends AbuseMetrics {
   truncated(): void;
   drop(reason: DropReason): void;
   tcpConnection(): void;
-  probe(pop: string, result: string): void;
-  popReady(pop: string, isIn: boolean): void;
-  viewIgnored(reason: 'older-message' | 'older-node'): void;
   unusableGeoRecord(): void;
   internalError(): void;
   signature(result: 'made' | 'kept'): void;
@@ -70,21 +67,6 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     'breakwater_dns_tcp_connections_total',
     'TCP connections accepted.',
   );
-  const probe = metrics.counter(
-    'breakwater_dns_probes_total',
-    'Probes of public listeners of PoPs, by PoP and result.',
-    ['pop', 'result'],
-  );
-  const popReady = metrics.labelledGauge(
-    'breakwater_dns_pop_ready',
-    '1 while the PoP is handed out, else 0.',
-    ['pop'],
-  );
-  const viewIgnored = metrics.counter(
-    'breakwater_dns_view_ignored_total',
-    'Views of purge-api, or nodes in them, that were older than what was known.',
-    ['reason'],
-  );
   const unusable = metrics.counter(
     'breakwater_dns_geoip_unusable_total',
     'Lookups that found a record without a usable place in the GeoIP database.',
@@ -100,13 +82,11 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     truncated: () => truncated(),
     drop: (reason) => drop({ reason }),
     tcpConnection: () => tcpConnection(),
-    probe: (pop, result) => probe({ pop, result }),
-    popReady: (pop, isIn) => popReady({ pop }, isIn ? 1 : 0),
-    viewIgnored: (reason) => viewIgnored({ reason }),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),
     ...createSignatureMetrics(metrics),
     ...createAbuseMetrics(metrics),
+    ...createPopMetrics(metrics),
   };
 }
 
@@ -152,5 +132,49 @@ function createAbuseMetrics(metrics: Metrics): AbuseMetrics {
       rateLimited({ class: responseClass, outcome: outcome === 'drop' ? 'dropped' : 'slipped' }),
     rateLimitEviction: () => rateLimitEviction(),
     cookie: (state) => cookie({ state }),
+  };
+}
+
+/** What is counted of the PoPs, and of how we know them. */
+export interface PopMetrics {
+  probe(pop: string, result: string): void;
+  popReady(pop: string, isIn: boolean): void;
+  popShare(pop: string, share: number): void;
+  popHeld(pop: string): void;
+  viewIgnored(reason: 'older-message' | 'older-node'): void;
+}
+
+function createPopMetrics(metrics: Metrics): PopMetrics {
+  const probe = metrics.counter(
+    'breakwater_dns_probes_total',
+    'Probes of public listeners of PoPs, by PoP and result.',
+    ['pop', 'result'],
+  );
+  const popReady = metrics.labelledGauge(
+    'breakwater_dns_pop_ready',
+    '1 while the PoP is handed out, else 0.',
+    ['pop'],
+  );
+  const popShare = metrics.labelledGauge(
+    'breakwater_dns_pop_share_ratio',
+    'The share of its client networks that the PoP keeps, because of its load.',
+    ['pop'],
+  );
+  const popHeld = metrics.counter(
+    'breakwater_dns_pop_held_total',
+    'Times that a PoP was held out of the answers because it came and went.',
+    ['pop'],
+  );
+  const viewIgnored = metrics.counter(
+    'breakwater_dns_view_ignored_total',
+    'Views of purge-api, or nodes in them, that were older than what was known.',
+    ['reason'],
+  );
+  return {
+    probe: (pop, result) => probe({ pop, result }),
+    popReady: (pop, isIn) => popReady({ pop }, isIn ? 1 : 0),
+    popShare: (pop, share) => popShare({ pop }, share),
+    popHeld: (pop) => popHeld({ pop }),
+    viewIgnored: (reason) => viewIgnored({ reason }),
   };
 }

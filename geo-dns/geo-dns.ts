@@ -14,39 +14,49 @@ import { type Changes, changesBetween } from '../core/topology/changes.ts';
 import { findNode, reachOf, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
-import { createAdmin } from './admin.ts';
+import { type AdminState, createAdmin } from './admin.ts';
 import { type Answering, startAnswering } from './answering.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
+import { createPopFilters, type PopFilters } from './pop-filters.ts';
 import { createPopView, type PopView } from './pop-view.ts';
 import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe.ts';
 import { dnsNodeOf } from './responder.ts';
-import type { PopStanding } from './select.ts';
 import { type Current, loadSources } from './sources.ts';
 
 /** What changes while the server runs. */
 interface State {
   current: Current;
-  /** Both are undefined until the listeners are bound. */
+  /** All are undefined until the listeners are bound. */
   answering?: Answering;
+  filters?: PopFilters;
   prober?: Prober;
 }
 
 /** Starts the DNS server of `context.node`; resolves when its listeners are bound. */
 export async function startDns(context: NodeContext): Promise<Service> {
-  const { topology, node, log, instance } = context;
+  const { topology, node, clock, log, instance } = context;
   const metrics = createDnsMetrics(context.metrics);
   // All that can fail because of the configuration fails before a port is bound.
   const { current } = await loadSources({ log, metrics }, topology, node.id);
   const state: State = { current };
   const onHint = (popId: string) => state.prober?.hurry(popId);
-  const onChange = (pops: readonly PopStanding[]) => state.answering?.takePops(pops);
-  const view = createPopView({ log, metrics, onHint, onChange }, topology.pops);
+  const onHeard = () => void state.filters?.standings();
+  const view = createPopView({ log, metrics, onHint, onHeard }, topology.pops);
+  const filters: PopFilters = createPopFilters(
+    { clock, log, metrics, onChange: (pops) => state.answering?.takePops(pops) },
+    view.standings,
+    () => dnsNodeOf(state.current.topology, node.id),
+  );
+  state.filters = filters;
 
   let isReady = false;
   let isDraining = false;
   const notReady = () =>
     isDraining ? 'draining' : isReady ? undefined : 'the PoPs have not been probed yet';
-  const { answering, admin, bound } = await listen(context, metrics, state, { notReady, view });
+  const { answering, admin, bound } = await listen(context, metrics, state, {
+    notReady,
+    pops: filters.standings,
+  });
   state.answering = answering;
   const prober = startProbes(context, metrics, view, topology);
   state.prober = prober;
@@ -85,6 +95,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
       isDraining = true;
       stream.stop();
       state.prober?.stop();
+      filters.stop();
       await Promise.all([answering.close(), admin.close()]);
     },
   };
@@ -95,17 +106,17 @@ async function listen(
   context: NodeContext,
   metrics: DnsMetrics,
   state: State,
-  { notReady, view }: { notReady: () => string | undefined; view: PopView },
+  { notReady, pops }: Pick<AdminState, 'notReady' | 'pops'>,
 ) {
   const { topology, node } = context;
   const served = () => state.current;
-  const answering = await startAnswering(context, metrics, { served, pops: view.standings });
+  const answering = await startAnswering(context, metrics, { served, pops });
   const app = createAdmin({
     node: node.id,
     metrics: context.metrics,
     snapshots: answering.snapshots,
     notReady,
-    pops: view.standings,
+    pops,
   });
   const admin = await listenAdmin(app, node.admin).catch(async (error: unknown) => {
     await answering.close();

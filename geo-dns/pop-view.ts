@@ -65,12 +65,12 @@ export interface PopViewDeps {
   metrics: DnsMetrics;
   /** Called when purge-api tells something that a probe should look into now rather than in its turn. */
   onHint?: (popId: string) => void;
-  /** Some PoP stands otherwise than before. */
-  onChange?: (pops: readonly PopStanding[]) => void;
+  /** Something was heard of a PoP. */
+  onHeard?: () => void;
 }
 
 export function createPopView(
-  { log, metrics, onHint, onChange }: PopViewDeps,
+  { log, metrics, onHint, onHeard }: PopViewDeps,
   initial: readonly Pop[],
 ): PopView {
   let pops = initial;
@@ -87,15 +87,11 @@ export function createPopView(
   };
   const refresh = () => {
     const before = new Map(current.map(({ pop, standing }) => [pop.id, standing]));
-    const next = pops.map((pop) => standingOf(pop, stateOf(pop.id)));
-    // The same list while nothing changes: answers are prepared for it.
-    if (areAlike(current, next)) return;
-    current = next;
-    onChange?.(current);
+    current = pops.map((pop) => standingOf(pop, stateOf(pop.id)));
     for (const { pop, standing, why } of current) {
-      metrics.popReady(pop.id, standing === 'in');
       if (before.get(pop.id) !== standing) log.info({ pop: pop.id, standing, why }, 'PoP');
     }
+    onHeard?.();
   };
   refresh();
   return {
@@ -186,19 +182,10 @@ function isNewer(view: ViewMessage, last: { epochMs: number; version: number }):
   return view.version > last.version;
 }
 
-function areAlike(before: readonly PopStanding[], now: readonly PopStanding[]): boolean {
-  return (
-    before.length === now.length &&
-    now.every(({ pop, standing, why, load }, n) => {
-      const was = before[n];
-      return was?.pop === pop && was.standing === standing && was.why === why && was.load === load;
-    })
-  );
-}
-
 function standingOf(pop: Pop, state: PopState): PopStanding {
   const [standing, why] = judge(pop, state);
-  return { pop, standing, why, load: state.statement?.load ?? 0 };
+  const isReached = state.reached === 'yes';
+  return { pop, standing, why, load: state.statement?.load ?? 0, isReached };
 }
 
 function judge(

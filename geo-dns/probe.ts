@@ -66,7 +66,9 @@ export function startProber(
   let isStopped = false;
   const sleeping = new Map<string, AbortController>();
   const probe = async (target: ProbeTarget) => {
-    const result = await probeOnce(deps, target, timing.timeoutMs);
+    // Half an interval for the second and third failure: whoever hangs, and does not refuse, is out within three intervals too.
+    const longestMs = view.isWavering(target.id) ? timing.intervalMs / 2 : timing.timeoutMs;
+    const result = await probeOnce(deps, target, Math.min(timing.timeoutMs, longestMs));
     if (isStopped) return;
     metrics.probe(target.id, labelOf(result));
     view.takeProbe(target.id, result);

@@ -19,11 +19,12 @@ import { byGeo } from './steering/geo.ts';
 import { byHash } from './steering/hash.ts';
 import { byLatency } from './steering/latency.ts';
 import type { Policy, PolicyClient, Reason, Verdict } from './steering/policy.ts';
+import { unitOf } from './steering/rendezvous.ts';
 import { byRoundRobin } from './steering/round-robin.ts';
 import { byWeight } from './steering/weighted.ts';
 
 /** `in`, or why a PoP is not handed out. */
-export type Standing = 'in' | 'unhealthy' | 'draining' | 'quarantined';
+export type Standing = 'in' | 'unhealthy' | 'draining' | 'quarantined' | 'flapping';
 
 export interface PopStanding {
   pop: Pick<Pop, 'id' | 'location' | 'advertise'>;
@@ -32,18 +33,24 @@ export interface PopStanding {
   why: string;
   /** Requests in progress over capacity. */
   load: number;
+  /** The share of its client networks that it keeps, because of its load; absent: all. */
+  share?: number;
+  /** Whether its public listener answers, whatever it says. */
+  isReached?: boolean;
 }
 
 export interface Candidate extends PopStanding, Verdict {
   /** Undefined when the client's place is not known. */
   distanceKm: number | undefined;
   loadKm: number;
+  /** The client's network is of those that the PoP gives away. */
+  isShed: boolean;
 }
 
 export interface Selection {
   policy: SteeringPolicy;
-  /** What the policy says of the first; `fail-open`: every PoP is out. */
-  reason: Reason | 'fail-open';
+  /** What the policy says of the first; `over-capacity`: each that is in gives the client away · `fail-open`: every PoP is out. */
+  reason: Reason | 'over-capacity' | 'fail-open';
   /** All PoPs; the first is the answer. */
   candidates: readonly Candidate[];
   /** Those whose addresses are handed out: the first, and as many more as are wanted of those that are as good. */
@@ -79,26 +86,49 @@ export function select(
     ...standing,
     distanceKm: located.source === 'none' ? undefined : distanceKm(located, standing.pop.location),
     loadKm: loadTermKm(rules, standing.load),
+    isShed: isShed(standing, network),
   }));
-  const candidates = [0, 1, 2].flatMap((wanted) => {
+  const candidates = ranks.flatMap((wanted) => {
     const alike = measured.filter((pop) => rank(pop) === wanted);
     return ordered(alike, { located, network, turn }, rules);
   });
-  const first = candidates[0];
-  const alike = candidates.filter((other) => first && rank(other) === rank(first));
-  const asGood = alike.filter((other) => other.group === first?.group);
   return {
     policy: rules.policy,
-    reason: first?.standing === 'in' ? first.reason : 'fail-open',
+    reason: reasonOf(candidates[0]),
     candidates,
-    chosen: asGood.slice(0, rules.answers),
-    // The groups of a policy may themselves follow the place, so PoPs of other groups count here.
-    dependsOnPlace: first?.by === 'place' && alike.length > 1,
-    dependsOnNetwork: first?.by === 'network' && asGood.length > 1,
+    ...reach(candidates, rules.answers),
   };
 }
 
-function ordered<P extends PopStanding & Pick<Candidate, 'distanceKm' | 'loadKm'>>(
+function reasonOf(first: Candidate | undefined): Selection['reason'] {
+  if (first?.standing !== 'in') return 'fail-open';
+  return first.isShed ? 'over-capacity' : first.reason;
+}
+
+/** Who is handed out, and for whom that holds. The latter looks past shedding, which is not the same for all clients. */
+function reach(
+  candidates: readonly Candidate[],
+  answers: number,
+): Pick<Selection, 'chosen' | 'dependsOnPlace' | 'dependsOnNetwork'> {
+  const first = candidates[0];
+  if (!first) return { chosen: [], dependsOnPlace: false, dependsOnNetwork: false };
+  const alike = candidates.filter((other) => standingRank(other) === standingRank(first));
+  const asGood = alike.filter((other) => other.group === first.group);
+  const sheds = alike.some(({ share }) => share !== undefined);
+  return {
+    chosen: asGood.filter((other) => other.isShed === first.isShed).slice(0, answers),
+    // The groups of a policy may themselves follow the place, so PoPs of other groups count here.
+    dependsOnPlace: first.by === 'place' && alike.length > 1,
+    dependsOnNetwork: sheds ? alike.length > 1 : first.by === 'network' && asGood.length > 1,
+  };
+}
+
+/** The same networks are given away while the share stays, and more of them, never others, when it falls. */
+function isShed({ pop, share }: PopStanding, network: string): boolean {
+  return share !== undefined && unitOf('shed', network, pop.id) >= share;
+}
+
+function ordered<P extends Omit<Candidate, keyof Verdict>>(
   pops: readonly P[],
   client: PolicyClient,
   rules: SteeringRules,
@@ -111,7 +141,19 @@ function ordered<P extends PopStanding & Pick<Candidate, 'distanceKm' | 'loadKm'
   return judged.sort((a, b) => a.group - b.group || a.score - b.score);
 }
 
-/** A draining PoP still answers, an unhealthy one hardly: so, when all are out, the former come first. */
-function rank({ standing }: PopStanding): number {
-  return standing === 'in' ? 0 : standing === 'draining' ? 1 : 2;
+const ranks = [0, 1, 2, 3, 4];
+
+/** Of those that are in, those that give the client away come last. */
+function rank(pop: PopStanding & Pick<Candidate, 'isShed'>): number {
+  return standingRank(pop) === 0 ? (pop.isShed ? 1 : 0) : standingRank(pop) + 1;
+}
+
+/**
+ * When all are out, those come first that may well answer: a PoP that drains, or flaps, does; one that says that it is not ready
+ * can; one that was not reached hardly.
+ */
+function standingRank({ standing, isReached }: PopStanding): number {
+  if (standing === 'in') return 0;
+  if (standing === 'draining' || standing === 'flapping') return 1;
+  return isReached ? 2 : 3;
 }

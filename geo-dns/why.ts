@@ -38,7 +38,7 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
       .slice(1, maxListed)
       .map(
         (other) =>
-          `then=${[other.pop.id, ...distances(other), ...reasonOf(other, first), other.standing].join(' ')}`,
+          `then=${[other.pop.id, ...distances(other), ...reasonOf(other, first), standingOf(other)].join(' ')}`,
       ),
   ];
 }
@@ -48,9 +48,14 @@ function reasonOf({ reason }: Candidate, first: Candidate | undefined): string[]
   return reason === first?.reason ? [] : [`reason=${reason}`];
 }
 
-function distances({ distanceKm, loadKm, load }: Candidate): string[] {
+function standingOf({ standing, isShed }: Candidate): string {
+  return standing === 'in' && isShed ? 'shed' : standing;
+}
+
+function distances({ distanceKm, loadKm, load, share }: Candidate): string[] {
   return [
     ...(distanceKm === undefined ? [] : [`distance-km=${Math.round(distanceKm)}`]),
     ...(loadKm === 0 ? [] : [`load=${load.toFixed(2)}`, `load-km=${Math.round(loadKm)}`]),
+    ...(share === undefined ? [] : [`share=${share.toFixed(2)}`]),
   ];
 }

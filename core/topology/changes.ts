@@ -40,6 +40,8 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'shieldRings',
   'rateLimit',
   'nsid',
+  'damping',
+  'shedding',
 ]);
 
 /** Keys that carry their unit here, by their names in the file. */

@@ -288,6 +288,29 @@ const dnsNode = z
     nsid: z.boolean().default(true),
     /** Threads that answer, on one shared port (Linux). */
     workers: z.number().int().min(1).max(64).default(1),
+    /** Holds PoPs back that come and go: each time out is a penalty of 1, which decays. */
+    damping: z
+      .strictObject({
+        /** In so long a penalty halves; 0s: nothing is damped. Absent: 30 × `probe.interval`. */
+        halfLife: duration.optional(),
+        /** The penalty at which a PoP is held out, and below which it is back. */
+        suppress: z.number().min(1).max(100).default(2.5),
+        reuse: z.number().min(0.1).max(100).default(1),
+      })
+      .refine(({ suppress, reuse }) => reuse < suppress, '"reuse" must be below "suppress"')
+      .prefault({}),
+    /** A PoP near its capacity gives a share of its client networks away, bit by bit. Load is over `pops[].capacity`. */
+    shedding: z
+      .strictObject({
+        /** Load above which it gives more away, and below which it takes them back. */
+        above: z.number().min(0.1).max(1000).default(0.8),
+        below: z.number().min(0.05).max(1000).default(0.7),
+        /** Pace: in so long the share that it keeps changes by a factor of 1.65 at most. About the `ttl` of the answers. */
+        window: interval.default(30_000),
+      })
+      .refine(({ above, below }) => below <= above, '"below" must not be above "above"')
+      .prefault({})
+      .transform(({ window, ...rest }) => ({ ...rest, windowMs: window })),
   })
   .superRefine((value, context) => {
     if ((value.zone === undefined) === (value.zones === undefined)) {
@@ -312,10 +335,11 @@ const dnsNode = z
       });
     }
   })
-  .transform(({ zone: name, ttl, zones, probe, ...rest }) => ({
+  .transform(({ zone: name, ttl, zones, probe, damping: { halfLife, ...damping }, ...rest }) => ({
     ...rest,
     zones: zones ?? oneZone(name, ttl),
     probe: { intervalMs: probe.interval, timeoutMs: probe.timeout },
+    damping: { ...damping, halfLifeMs: halfLife ?? 30 * probe.interval },
   }));
 
 function oneZone(name: string | undefined, ttl: number | undefined): z.output<typeof zone>[] {

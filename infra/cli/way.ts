@@ -162,6 +162,7 @@ const reasons: Record<string, string> = {
   failover: 'the first of the order that is well',
   'round-robin': 'in turn',
   hash: 'by the hash of the network',
+  'over-capacity': 'all that are well are near their capacity',
   'fail-open': 'no PoP is well, so all are handed out',
 };
 

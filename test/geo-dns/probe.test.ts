@@ -19,7 +19,7 @@ const answerOf = (node: string, changes = {}, status = 200) => ({
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Three PoPs on ports 1 to 3, probed by `fetch`; `calls` are the hosts asked, in order. */
-function setUp(fetch: (port: string) => ReturnType<ProbeFetch>) {
+function setUp(fetch: (port: string) => ReturnType<ProbeFetch>, pace = timing) {
   const clock = createFakeClock();
   const registry = createMetrics();
   const metrics = createDnsMetrics(registry);
@@ -36,7 +36,7 @@ function setUp(fetch: (port: string) => ReturnType<ProbeFetch>) {
     calls.push(port);
     return fetch(port);
   };
-  const prober = startProber({ clock, metrics, view, fetch: counted }, targets, timing);
+  const prober = startProber({ clock, metrics, view, fetch: counted }, targets, pace);
   const states = () =>
     view
       .standings()
@@ -77,6 +77,22 @@ test('a PoP that dies is out within three intervals, and back after two good pro
   await clock.advance(2000);
   assert.equal(states(), 'in in in');
   prober.stop();
+});
+
+test('one that hangs is out within three intervals too, also when a probe may take a whole one', async () => {
+  for (const timeoutMs of [1000, 2000]) {
+    let isDead = false;
+    const { clock, prober, states } = setUp(
+      (port) =>
+        isDead && port === '3' ? new Promise(() => {}) : Promise.resolve(answerOf(idOf(port))),
+      { intervalMs: 2000, timeoutMs },
+    );
+    await prober.firstRound;
+    isDead = true;
+    await clock.advance(3 * 2000);
+    assert.equal(states(), 'in in unhealthy', `${timeoutMs} ms`);
+    prober.stop();
+  }
 });
 
 test('a listener that accepts and never answers counts as a failure after the timeout', async () => {

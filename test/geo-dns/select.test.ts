@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { distanceKm, loadTermKm } from '../../geo-dns/latency.ts';
 import type { Located } from '../../geo-dns/locate/locate.ts';
-import { type Standing, select } from '../../geo-dns/select.ts';
+import { type PopStanding, select } from '../../geo-dns/select.ts';
 import { dnsNetwork, standings } from '../support/dns-network.ts';
 
 const { pops } = dnsNetwork();
@@ -15,7 +15,7 @@ const at = (latitude: number, longitude: number): Located => ({
 const london = at(51.51, -0.13);
 const tokyo = at(35.68, 139.69);
 const nowhere: Located = { source: 'none', prefixLength: 8 };
-type Changes = Record<string, { standing?: Standing; load?: number }>;
+type Changes = Record<string, Partial<PopStanding>>;
 
 const cases: [title: string, Located, Changes, order: string, reason: string, depends: boolean][] =
   [
@@ -109,6 +109,26 @@ const cases: [title: string, Located, Changes, order: string, reason: string, de
       'fail-open',
       false,
     ],
+    [
+      'one that was reached, and says that it is not ready, is better than one that was not',
+      tokyo,
+      {
+        par: { standing: 'unhealthy', isReached: true },
+        nyc: { standing: 'quarantined', isReached: true },
+        tyo: { standing: 'unhealthy', isReached: false },
+      },
+      'par nyc tyo',
+      'fail-open',
+      true,
+    ],
+    [
+      'one that flaps is out, and comes before those that are not ready',
+      london,
+      { par: { standing: 'flapping' }, tyo: { standing: 'unhealthy', isReached: true } },
+      'nyc par tyo',
+      'nearest',
+      false,
+    ],
   ];
 
 for (const [title, located, changes, order, reason, depends] of cases) {
@@ -119,6 +139,48 @@ for (const [title, located, changes, order, reason, depends] of cases) {
     assert.equal(selection.dependsOnPlace, depends);
   });
 }
+
+const networks = Array.from({ length: 1000 }, (_, i) => `10.${i >> 8}.${i & 255}`);
+const firstOf = (network: string, changes: Changes) =>
+  select(london, standings(pops, changes), { network }).candidates[0]?.pop.id;
+
+test('a PoP that sheds keeps its share of the networks, and gives the others to the PoPs that come next', () => {
+  const kept = networks.filter((network) => firstOf(network, { par: { share: 0.75 } }) === 'par');
+  assert.ok(Math.abs(kept.length - 750) < 50, `${kept.length}`);
+  assert.ok(
+    networks.every((n) => kept.includes(n) || firstOf(n, { par: { share: 0.75 } }) === 'nyc'),
+  );
+});
+
+test('as the share falls more networks go, and none comes back', () => {
+  const before = networks.filter((network) => firstOf(network, { par: { share: 0.75 } }) === 'par');
+  const after = networks.filter((network) => firstOf(network, { par: { share: 0.5 } }) === 'par');
+  assert.ok(after.every((network) => before.includes(network)));
+});
+
+test('when all that are in shed a client, it is still given the best of them, and that is counted', () => {
+  const all = {
+    par: { share: 0.05 },
+    nyc: { share: 0.05 },
+    tyo: { standing: 'unhealthy' },
+  } as const;
+  const selections = networks.map((network) => select(london, standings(pops, all), { network }));
+  const over = selections.filter(({ reason }) => reason === 'over-capacity');
+  assert.ok(over.length > 800 && over.every(({ candidates }) => candidates[0]?.pop.id === 'par'));
+  assert.ok(selections.every(({ dependsOnNetwork }) => dependsOnNetwork));
+});
+
+test('where it sheds, one PoP alone still has everybody', () => {
+  const alone = {
+    par: { share: 0.5 },
+    nyc: { standing: 'draining' },
+    tyo: { standing: 'unhealthy' },
+  } as const;
+  for (const network of networks) {
+    const { candidates, dependsOnNetwork } = select(london, standings(pops, alone), { network });
+    assert.deepEqual([candidates[0]?.pop.id, dependsOnNetwork], ['par', false]);
+  }
+});
 
 test('select leaves the standings that it was given in their order', () => {
   const given = standings(pops);

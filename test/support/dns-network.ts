@@ -2,7 +2,7 @@
 import { parseTopology } from '../../core/topology/load.ts';
 import type { Pop } from '../../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../../core/topology/secret-file.ts';
-import type { PopStanding, Standing } from '../../geo-dns/select.ts';
+import type { PopStanding } from '../../geo-dns/select.ts';
 
 export interface DnsNetworkOptions {
   /** YAML of `sites[0].hosts`. */
@@ -48,10 +48,10 @@ purge: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }
 /** PoPs as they stand; those not named are in and idle. */
 export function standings(
   all: readonly Pop[],
-  changed: Record<string, { standing?: Standing; load?: number }> = {},
+  changed: Record<string, Partial<PopStanding>> = {},
 ): PopStanding[] {
   return all.map((pop) => {
-    const { standing = 'in', load = 0 } = changed[pop.id] ?? {};
-    return { pop, standing, load, why: standing };
+    const { standing = 'in', load = 0, ...rest } = changed[pop.id] ?? {};
+    return { pop, standing, load, why: standing, ...rest };
   });
 }

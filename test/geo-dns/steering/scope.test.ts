@@ -10,7 +10,7 @@ import type { Place } from '../../../core/topology/schema.ts';
 import { plainSteering, type SteeringRules } from '../../../core/topology/steering-schema.ts';
 import { answer } from '../../../geo-dns/answer.ts';
 import { createLocate } from '../../../geo-dns/locate/locate.ts';
-import type { Standing } from '../../../geo-dns/select.ts';
+import type { PopStanding, Standing } from '../../../geo-dns/select.ts';
 import { decodeQuery } from '../../../geo-dns/wire/query.ts';
 import { buildZones } from '../../../geo-dns/zone-build.ts';
 import { buildQuery } from '../../support/dns-messages.ts';
@@ -68,9 +68,16 @@ const world = fc.record({
     fc.record({
       standing: fc.constantFrom<Standing>('in', 'in', 'draining', 'unhealthy'),
       load: fc.constantFrom(0, 0.9, 1.5),
+      share: fc.constantFrom(undefined, 0.2, 0.7),
     }),
   ),
 });
+type Changed = Record<string, { standing: Standing; load: number; share: number | undefined }>;
+const standingsOf = (changed: Changed) =>
+  standings(topology.pops).map((plain): PopStanding => {
+    const { share, ...rest } = changed[plain.pop.id] ?? {};
+    return { ...plain, ...rest, ...(share === undefined ? {} : { share }) };
+  });
 const client = fc.tuple(fc.constant(9), fc.constantFrom(0, 1), fc.nat(3), fc.nat(255));
 
 test('whoever lies within the scope of an answer gets that answer, with that scope (RFC 7871 §7.2.1)', () => {
@@ -82,7 +89,7 @@ test('whoever lies within the scope of an answer gets that answer, with that sco
       (given, bytes, others) => {
         const context = {
           zones,
-          pops: standings(topology.pops, given.changed),
+          pops: standingsOf(given.changed),
           locate: createLocate({ places: given.places }),
           steering: new Map([['www.demo.test', given.rules]]),
         };
