@@ -8,13 +8,13 @@ import type { Receiver } from './simulated-exchange.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import { type Page, pages, urlOf, versionOf } from './simulated-origin.ts';
-import { cachingIds, edgeIds, host } from './simulated-topology.ts';
+import { type CachingId, cachingIds, edgeIds, host } from './simulated-topology.ts';
 
 export interface Clients {
   /** Readers and callers begin, and go on until `stop`. */
   go(readsEachMs: number, purgesEachMs: number): void;
-  /** Reads every page at every edge, now. */
-  readAll(): void;
+  /** Reads every page at the edges (default: all), now. */
+  readAll(ids?: readonly CachingId[]): void;
   /** Changes pages and purges them; resolves with the entry when it is accepted, undefined when that is not known. */
   purge(selector?: Selector, soft?: boolean): Promise<JournalEntry | undefined>;
   stop(): void;
@@ -99,7 +99,12 @@ export function createClients(network: SimulatedNetwork): Clients {
       });
     next();
   };
-  return {
+  // The moment at which it matters whether a node has missed something.
+  network.onLease((id) => {
+    if (!edgeIds.some((edge) => edge === id) || chance.isLikely(0.3)) return;
+    time.after(chance.between(0, 8), () => clients.readAll([id]));
+  });
+  const clients: Clients = {
     accepted,
     converged,
     go(readsEachMs, purgesEachMs) {
@@ -107,14 +112,15 @@ export function createClients(network: SimulatedNetwork): Clients {
       every(purgesEachMs, () => void purge());
       every(3 * purgesEachMs, () => origin.change(chance.pick(pages)));
     },
-    readAll() {
-      for (const id of edgeIds) for (const page of pages) read(network.node(id), page);
+    readAll(ids = edgeIds) {
+      for (const id of ids) for (const page of pages) read(network.node(id), page);
     },
     purge,
     stop() {
       turn += 1;
     },
   };
+  return clients;
 }
 
 /** Whoever counts as quarantined must not hold a lease, or the purge has been declared too early. */

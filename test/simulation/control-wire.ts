@@ -59,6 +59,7 @@ export function createControlWire(deps: {
   nowMs: () => number;
   chance: Chance;
   links: Links;
+  /** May be changed at any time. */
   manners: WireManners;
 }): ControlWire {
   const { chance, links, manners, nowMs } = deps;
@@ -217,12 +218,25 @@ export function createControlWire(deps: {
           near.beat = beatOf(connection, near);
         };
         const limit = dialDeps.clock.after(handshakeMs, () => decide(false, 'no handshake'));
-        if (links.isCut(machine, far.machine) || links.isCut(far.machine, machine)) return;
-        far.process.later(links.delayMs(machine, far.machine), () =>
-          greet(connection, options.headers.authorization ?? '', (ok) =>
-            process.later(links.delayMs(far.machine, machine), () => decide(ok, '401'), connection),
-          ),
-        );
+        const knock = (againMs: number) => {
+          if (isDecided) return;
+          if (links.isCut(machine, far.machine) || links.isCut(far.machine, machine)) {
+            // As TCP does.
+            process.later(againMs, () => knock(2 * againMs));
+            return;
+          }
+          if (!far.process.isAlive) return decide(false, 'refused');
+          far.process.later(links.delayMs(machine, far.machine), () =>
+            greet(connection, options.headers.authorization ?? '', (ok) =>
+              process.later(
+                links.delayMs(far.machine, machine),
+                () => decide(ok, '401'),
+                connection,
+              ),
+            ),
+          );
+        };
+        knock(1000);
       };
       dial();
       return {

@@ -25,11 +25,22 @@ const cutControl: Fault = ({ links, time, history }, chance) => {
     ...(way === 'down' ? [] : [links.cut(id, 'purge')]),
     ...(way === 'up' ? [] : [links.cut('purge', id)]),
   ];
+  const isSlowAfterwards = chance.isLikely(0.4);
   return once(time, someTime(chance), () => {
     history.note(`healed ${id}`);
+    if (isSlowAfterwards) time.after(chance.between(300, 1500), slowDown(links, id, chance));
     for (const heal of heals) heal();
   });
 };
+
+/** The line between a node and purge-api takes its time until the returned call. */
+function slowDown(links: SimulatedNetwork['links'], id: string, chance: Chance): () => void {
+  const factor = chance.between(20, 200);
+  const ends = [links.slow(id, 'purge', factor), links.slow('purge', id, factor)];
+  return () => {
+    for (const end of ends) end();
+  };
+}
 
 /** An edge does not reach the shield, or the shield the origin. */
 const cutTiers: Fault = ({ links, time, history }, chance) => {
@@ -44,12 +55,8 @@ const cutTiers: Fault = ({ links, time, history }, chance) => {
 
 const slowControl: Fault = ({ links, time, history }, chance) => {
   const id = chance.pick(caching);
-  const factor = chance.between(20, 300);
-  history.note(`slow ${id} ${factor.toFixed(0)}`);
-  const ends = [links.slow(id, 'purge', factor), links.slow('purge', id, factor)];
-  return once(time, someTime(chance), () => {
-    for (const end of ends) end();
-  });
+  history.note(`slow ${id}`);
+  return once(time, someTime(chance), slowDown(links, id, chance));
 };
 
 const breakStreams: Fault = ({ control, history }, chance) => {
@@ -175,10 +182,13 @@ export async function loseJournal(
   const id: CachingId = chance.pick(caching);
   const heals = [links.cut(id, 'purge'), links.cut('purge', id)];
   history.note(`lost journal: ${id} is away`);
+  // Nobody reads meanwhile: what the node has stored stays what it was.
+  clients.stop();
   await clients.purge({ kind: 'everything' }, false);
   const wait = () => {
     if (clients.accepted.every((entry) => clients.converged.has(entry.id))) return lose();
     time.after(20, wait);
+    return undefined;
   };
   const lose = () => {
     network.kill('purge', 1);
@@ -186,7 +196,8 @@ export async function loseJournal(
     const lost = journal.entries.splice(-chance.pick([1, 1, 2]));
     history.note(`lost ${lost.length} entries`);
     for (const heal of heals) heal();
-    time.after(chance.between(10, 200), () => network.start('purge'));
+    time.after(chance.between(200, 1200), () => network.start('purge'));
+    time.after(4000, () => clients.go(50, 2000));
   };
   wait();
 }

@@ -57,7 +57,7 @@ async function live(network: SimulatedNetwork, clients: Clients, seed: number): 
   }
   await time.runUntil(startMs);
   const isLoss = seed % 8 === 7;
-  clients.go(50, isLoss ? 2000 : 700);
+  clients.go(chance.pick([30, 60, 200]), isLoss ? 2000 : 700);
   const untilMs = startMs + faultyMs;
   if (isLoss)
     time.after(chance.between(100, 3000), () => void loseJournal(network, chance, clients));
@@ -65,6 +65,7 @@ async function live(network: SimulatedNetwork, clients: Clients, seed: number): 
   await time.runUntil(untilMs);
   history.note('calm');
   mend();
+  network.calm();
   clients.stop();
   clients.go(500, 4000);
   await time.runUntil(untilMs + calmMs);

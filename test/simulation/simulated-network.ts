@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Position } from '../../core/purge/command.ts';
 import { type Chance, createChance } from './chance.ts';
-import { type ControlWire, createControlWire } from './control-wire.ts';
+import { type ControlWire, createControlWire, type WireManners } from './control-wire.ts';
 import { createDataWire, type DataWire } from './data-wire.ts';
 import { createHistory, type History } from './history.ts';
 import { createLedger, type Ledger, type Versions } from './ledger.ts';
@@ -47,6 +47,10 @@ export interface SimulatedNetwork {
   stepWall(id: string, ms: number): void;
   /** Stops the machine's monotonic clock, unless its wall clock has just been set back, until the returned call. */
   suspend(id: string): () => void;
+  /** Calls `listener` each time that a node gains a lease. */
+  onLease(listener: (id: CachingId) => void): void;
+  /** The wire loses, doubles and mixes nothing any more. */
+  calm(): void;
   /** Ends everything. */
   end(): void;
 }
@@ -65,6 +69,9 @@ const policies = [
   'max-age=3',
 ] as const;
 
+const rough: WireManners = { duplicated: 0.1, reordered: 0.1, lost: 0.005 };
+const wellBehaved: WireManners = { duplicated: 0, reordered: 0, lost: 0 };
+
 /** Starts all of it. */
 export function startNetwork({ seed, wiring, folder }: NetworkOptions): SimulatedNetwork {
   const time = createVirtualTime();
@@ -73,16 +80,8 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
   const ledger = createLedger();
   const links = createLinks(chance.fork());
   const isRough = chance.isLikely(0.5);
-  const control = createControlWire({
-    nowMs: time.nowMs,
-    chance: chance.fork(),
-    links,
-    manners: {
-      duplicated: isRough ? 0.1 : 0,
-      reordered: isRough ? 0.1 : 0,
-      lost: isRough ? 0.005 : 0,
-    },
-  });
+  const manners = isRough ? { ...rough } : { ...wellBehaved };
+  const control = createControlWire({ nowMs: time.nowMs, chance: chance.fork(), links, manners });
   const data = createDataWire({ nowMs: time.nowMs, chance: chance.fork(), links });
   const journal = createJournalDisk(chance.hex(16));
   const machines = new Map(
@@ -158,6 +157,8 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
     setBackAtMs: clocks.setBackAtMs,
     stepWall: clocks.stepWall,
     suspend: clocks.suspend,
+    onLease: nodes.onLease,
+    calm: () => void Object.assign(manners, wellBehaved),
     end() {
       for (const id of cachingIds) nodes.kill(id, 1);
       purgeApi?.process.kill();
@@ -184,6 +185,7 @@ interface Nodes {
   stop(id: CachingId): Promise<void>;
   kill(id: CachingId, keptShare: number): void;
   acknowledged(id: CachingId): Position | undefined;
+  onLease(listener: (id: CachingId) => void): void;
 }
 
 /** The caching nodes, with what outlives their processes: the file, the earlier instances, what was acknowledged. */
@@ -192,10 +194,12 @@ function createNodes(world: World): Nodes {
   const running = new Map<CachingId, SimulatedNode>();
   const instances = new Map<CachingId, string[]>();
   const acknowledged = new Map<CachingId, Position>();
+  const listeners: ((id: CachingId) => void)[] = [];
   const workerCounts = new Map(cachingIds.map((id) => [id, chance.isLikely(0.5) ? 2 : 1]));
   return {
     find: (id) => running.get(id),
     acknowledged: (id) => acknowledged.get(id),
+    onLease: (listener) => void listeners.push(listener),
     start(id) {
       if (running.has(id)) return;
       const instance = chance.hex(4);
@@ -218,6 +222,10 @@ function createNodes(world: World): Nodes {
         onAcknowledged(position) {
           history.note(`ack ${id} ${position.identity.slice(0, 6)} ${position.seq}`);
           acknowledged.set(id, position);
+        },
+        onLease() {
+          history.note(`lease ${id}`);
+          for (const listener of listeners) listener(id);
         },
       });
       instances.set(id, [instance, ...succeeds].slice(0, 16));

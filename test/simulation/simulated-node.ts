@@ -56,7 +56,9 @@ export interface NodeOptions {
   /** Null: no disk tier. */
   file: string | null;
   /** The node says on its stream that it has applied everything up to a position. */
-  onAcknowledged(position: Position, node: SimulatedNode): void;
+  onAcknowledged(position: Position): void;
+  /** The node holds a lease that it did not hold. */
+  onLease(): void;
 }
 
 /** Starts a node. */
@@ -145,7 +147,7 @@ export function startNode(options: NodeOptions): SimulatedNode {
     for (const worker of workers) worker.close();
   };
   const dial = observed(wiring.dial(options.control.dialFrom(id, main)), (position) =>
-    options.onAcknowledged(position, node),
+    options.onAcknowledged(position),
   );
   subscriber = createSubscriber(
     { clock, random: chance, log: silentLog, metrics: noMetrics, dial },
@@ -163,7 +165,10 @@ export function startNode(options: NodeOptions): SimulatedNode {
       succeeds: options.succeeds,
     },
   );
-  subscriber.onLease(() => subscriber?.renewNow());
+  subscriber.onLease(() => {
+    subscriber?.renewNow();
+    options.onLease();
+  });
   options.data.serve(id, {
     process: threads[0] ?? main,
     take(asked, receiver) {
