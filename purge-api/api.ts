@@ -8,11 +8,14 @@
 import { createHash } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Position } from '../core/purge/command.ts';
+import type { JournalEntry, Position } from '../core/purge/command.ts';
 import type { Log } from '../core/runtime/log.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { parseDurationMs } from '../core/topology/units.ts';
 import { type Caller, mayUse, outsideOf } from './auth.ts';
+import type { Convergence } from './convergence.ts';
+import type { Evidence } from './evidence.ts';
+import { forgetKey, getEvidence } from './evidence-routes.ts';
 import { type ExplainDeps, explainNetwork } from './explain.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
@@ -36,6 +39,7 @@ export interface ApiDeps extends ExplainDeps {
   nodes(): readonly NodeStanding[];
   /** Asks every node, and purge-api itself, to read its file again. */
   reload(): Promise<ReloadOutcome>;
+  evidence: Evidence;
 }
 
 export interface ReloadAnswer {
@@ -62,6 +66,8 @@ const maxPageBytes = 4 * 2 ** 20;
 const allowedMethods = {
   '/v1/purges': 'POST',
   '/v1/purges/:id': 'GET, HEAD',
+  '/v1/purges/:id/evidence': 'GET, HEAD',
+  '/v1/nodes/:id/key': 'DELETE',
   '/v1/nodes': 'GET, HEAD',
   '/v1/journal': 'GET, HEAD',
   '/v1/explain': 'POST',
@@ -90,7 +96,13 @@ export function createApi(deps: ApiDeps): OpenAPIHono<Environment> {
   });
   app.post('/v1/purges', (context) => postPurge(deps, context));
   app.get('/v1/purges/:id', (context) => getPurge(deps, context));
+  app.get('/v1/purges/:id/evidence', ({ req, get }) =>
+    getEvidence(deps, get('caller'), req.param('id')),
+  );
   app.get('/v1/nodes', (context) => getNodes(deps, context));
+  app.delete('/v1/nodes/:id/key', ({ req, get }) =>
+    forgetKey(deps.evidence, get('caller'), req.param('id')),
+  );
   app.get('/v1/journal', (context) => getJournal(deps, context));
   app.post('/v1/explain', (context) => postExplain(deps, context));
   app.post('/v1/reload', (context) => postReload(deps, context));
@@ -169,13 +181,18 @@ async function getPurge(deps: ApiDeps, context: ApiContext): Promise<Response> {
     return problemResponse('not-found', `there is no purge "${id.slice(0, 64)}", or no longer`);
   }
   if (waitMs > 0) await deps.purges.wait(recorded.entry, waitMs);
-  return context.json(presentPurge(recorded, deps.purges.judge(recorded.entry)), 200);
+  const { entry } = recorded;
+  const convergence = deps.evidence.complete(entry, deps.purges.judge(entry));
+  return context.json(presentPurge(recorded, convergence), 200);
 }
 
 function getNodes(deps: ApiDeps, context: ApiContext): Response {
   const { network, hash } = deps.topology();
   const head = deps.journal.head();
-  const nodes = deps.nodes().map((standing) => presentNode(standing, head, hash));
+  const nodes = deps.nodes().map((standing) => ({
+    ...presentNode(standing, head, hash),
+    fingerprint: deps.evidence.fingerprintOf(standing.record.summary.id),
+  }));
   return context.json({ network, head, nodes });
 }
 
@@ -224,12 +241,19 @@ async function answerPurge(
   waitMs: number,
 ): Promise<Response> {
   if (waitMs > 0) await deps.purges.wait(recorded.entry, waitMs);
-  const convergence = deps.purges.judge(recorded.entry);
+  const convergence = judgeAccepted(deps, recorded.entry);
   context.header('location', `/v1/purges/${recorded.entry.id}`);
   return context.json(
     presentPurge(recorded, convergence),
     convergence.status === 'converged' ? 200 : 202,
   );
+}
+
+/** An entry that is new needs nothing that was kept; a repeated one may have converged long ago. */
+function judgeAccepted({ purges, evidence }: ApiDeps, entry: JournalEntry): Convergence {
+  const live = purges.judge(entry);
+  const isOlder = live.status === 'pending' && evidence.declaredThrough() >= entry.seq;
+  return isOlder ? evidence.complete(entry, live) : live;
 }
 
 function hostsOf(topology: TopologyWithSecret): ReadonlySet<string> {

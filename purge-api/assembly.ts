@@ -57,7 +57,7 @@ export function assemble(context: NodeContext): Assembly {
   });
   const leases = createLeases(clock, topology.leaseMs);
   const registry = createNodeRegistry(clock, topology, leases, () => fanOut.viewChanged());
-  const evidence = openEvidence(context);
+  const evidence = openEvidence(context, journal);
   const gate = createStartGate(clock, cachingIds(topology), topology.leaseMs);
   const purges: Purges = createPurges({
     clock,
@@ -67,6 +67,7 @@ export function assemble(context: NodeContext): Assembly {
     gate,
     progress: registry.progress,
     publish: () => fanOut.publish(),
+    evidence,
   });
   const fanOut: FanOut = createFanOut(
     { clock, random, log, metrics, journal, registry, leases, gate, witness: evidence.witness },

@@ -6,6 +6,7 @@
  * holds no lease, and serves nothing that it has not validated a moment before.
  */
 import type { Position } from '../core/purge/command.ts';
+import type { RosterNode } from './evidence-rows.ts';
 
 /** Everything up to `seq` was acknowledged at a time; null where it was learnt from a `hello` and the time is not known. */
 export interface Acknowledgement {
@@ -97,6 +98,17 @@ export function convergedThrough(head: Position, progress: readonly NodeProgress
     return node.acknowledged.seq;
   });
   return Math.min(head.seq, ...through);
+}
+
+/** Who was needed for what has converged now, and who was not because it was quarantined. */
+export function rosterOf(progress: readonly NodeProgress[]): RosterNode[] {
+  return progress.map((node) => ({
+    node: node.node,
+    role: node.role,
+    quarantined: node.isQuarantined,
+    unreachableSinceMs: node.isQuarantined ? node.unreachableSinceMs : null,
+    reason: node.isQuarantined ? reasonOf(node, false) : null,
+  }));
 }
 
 /** Whether nothing more has to be heard of the node. */

@@ -81,6 +81,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
     return undefined;
   };
   const resetAll = (reason: string) => {
+    deps.witness?.followJournal();
     for (const link of links.values()) link.reset(reason);
   };
   const events = {

@@ -151,6 +151,7 @@ async function take(state: LinkState, link: NodeLink, message: UpMessage): Promi
     case 'ack':
       return acknowledge(state, link, message);
     case 'matched':
+      deps.witness?.matched(nodeId, message.seq, message.responses);
       return registry.matched(nodeId, message.seq, message.responses);
     case 'reply':
       return events.onReply(message);
@@ -213,6 +214,7 @@ async function acknowledge(state: LinkState, link: NodeLink, ack: Ack): Promise<
     return endLink(state, 'position', `the position ${position.seq} is not in the journal`);
   }
   registry.acknowledged(nodeId, position, appliedAtMs);
+  if (hello) deps.witness?.acknowledged(hello, ack);
   feed.acknowledged(position.seq);
   events.onAcknowledged(link);
 }

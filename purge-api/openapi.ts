@@ -4,6 +4,7 @@
  */
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { positionSchema, selectorSchema } from '../core/purge/command.ts';
+import { evidenceSchema } from '../core/purge/evidence.ts';
 import { networkExplanationSchema } from '../core/purge/explanation.ts';
 import { explainRequest } from './explain.ts';
 import { maxSelectors } from './parse-purge.ts';
@@ -79,6 +80,9 @@ const node = z.object({
   workers: z.number().int().nullable(),
   topologyMatches: z.boolean().nullable(),
   instance: text.nullable(),
+  fingerprint: text
+    .nullable()
+    .describe('Of the key that the node signs with, as purge-api has pinned it.'),
 });
 
 const nodes = z
@@ -111,6 +115,8 @@ const change = z.object({
   refused: z.array(text),
   problem: text.optional(),
 });
+const forgotten = z.object({ node: text, forgotten: text.nullable() }).openapi('ForgottenKey');
+
 const reload = z.object({ nodes: z.array(change) }).openapi('Reload');
 
 const problem = z
@@ -168,6 +174,7 @@ export function describeRoutes(app: OpenAPIHono): void {
     security,
     responses: { 200: json(nodes, 'Every node of the network.'), ...problems },
   });
+  describeEvidence(registry);
   registry.registerPath({
     method: 'get',
     path: '/v1/journal',
@@ -195,5 +202,31 @@ export function describeRoutes(app: OpenAPIHono): void {
     path: '/v1/reload',
     security,
     responses: { 200: json(reload, 'What each node has taken of its file.'), ...problems },
+  });
+}
+
+function describeEvidence(registry: OpenAPIHono['openAPIRegistry']): void {
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/purges/{id}/evidence',
+    security,
+    request: { params: z.object({ id: text }) },
+    responses: {
+      200: json(
+        evidenceSchema,
+        'The evidence of the purge as a signed document, for `breakwater verify`.',
+      ),
+      ...problems,
+    },
+  });
+  registry.registerPath({
+    method: 'delete',
+    path: '/v1/nodes/{id}/key',
+    security,
+    request: { params: z.object({ id: text }) },
+    responses: {
+      200: json(forgotten, 'The key is forgotten; the next that the node shows is pinned.'),
+      ...problems,
+    },
   });
 }

@@ -44,6 +44,7 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
   });
   const { bound, admin } = await bind(context, parts, api).catch(async (error: unknown) => {
     await closeServer(clock, api, 0);
+    parts.evidence.close();
     await parts.journal.close();
     throw error;
   });
@@ -63,6 +64,7 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
       parts.fanOut.stop();
       streams.closeAll('purge-api stops');
       await Promise.all([closeServer(clock, api, Math.min(limitMs, closeLimitMs)), admin.close()]);
+      parts.evidence.close();
       await parts.journal.close();
     },
     async reload() {
@@ -102,7 +104,17 @@ function httpServer(listener: RequestListener): Server {
 }
 
 function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | undefined) {
-  const { metrics, journal, purges, topology, authenticate, registry, reloadAll, fanOut } = parts;
+  const {
+    metrics,
+    journal,
+    purges,
+    topology,
+    authenticate,
+    registry,
+    reloadAll,
+    fanOut,
+    evidence,
+  } = parts;
   return {
     log: context.log,
     metrics,
@@ -118,6 +130,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
     },
     reload: reloadAll,
     ask: fanOut.ask,
+    evidence,
   };
 }
 
@@ -133,9 +146,13 @@ function reportSelf(parts: Assembly, id: string, instance: string, bound: Bound)
   parts.registry.self(id, { instance, health, topologyHash: parts.topology().hash });
 }
 
-async function prune({ log }: NodeContext, { journal, metrics }: Assembly): Promise<void> {
+async function prune(
+  { log }: NodeContext,
+  { journal, metrics, evidence }: Assembly,
+): Promise<void> {
   try {
     metrics.pruned(await journal.prune());
+    evidence.prune();
   } catch (error) {
     log.error({ err: error }, 'the journal could not be pruned');
   }

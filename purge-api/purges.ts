@@ -11,6 +11,7 @@ import {
   judgeConvergence,
   type NodeProgress,
 } from './convergence.ts';
+import type { Evidence } from './evidence.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { StartGate } from './start-gate.ts';
@@ -45,6 +46,8 @@ export interface PurgesDeps {
   progress(): NodeProgress[];
   /** The journal has grown. */
   publish(): void;
+  /** Where it is kept that a purge has converged. */
+  evidence?: Pick<Evidence, 'declare' | 'declaredThrough'>;
 }
 
 /** Callers that may wait at the same time; further ones are answered at once. */
@@ -93,16 +96,26 @@ export function createPurges(deps: PurgesDeps): Purges {
       log.info({ purge: entry.id, seq: entry.seq, tookMs }, 'purge converged');
     }
   };
+  const acknowledged = () => {
+    const isAwaited = waiters.size > 0 || pending.length > 0;
+    if (!isAwaited && declaredThrough(deps) >= journal.head().seq) return;
+    const throughSeq = throughOf(deps);
+    if (throughSeq > declaredThrough(deps)) deps.evidence?.declare(throughSeq, deps.progress());
+    countConverged(throughSeq);
+    for (const waiter of waiters) if (waiter.seq <= throughSeq) waiter.done();
+  };
   return {
     submit,
     find: journal.find,
     judge(entry) {
+      // What is told to have converged must have been declared before.
+      acknowledged();
       const convergence = judgeConvergence(entry, journal.head(), deps.progress());
       const isDeclared = gate.waitingFor().length === 0;
       return isDeclared ? convergence : { ...convergence, status: 'pending', convergedInMs: null };
     },
     wait(entry, timeoutMs) {
-      if (throughOf(deps) >= entry.seq || waiters.size >= maxWaiting) {
+      if (isConverged(deps, entry.seq) || waiters.size >= maxWaiting) {
         return Promise.resolve();
       }
       return new Promise((resolve) => {
@@ -122,17 +135,22 @@ export function createPurges(deps: PurgesDeps): Purges {
         });
       });
     },
-    acknowledged() {
-      if (waiters.size === 0 && pending.length === 0) return;
-      const throughSeq = throughOf(deps);
-      countConverged(throughSeq);
-      for (const waiter of waiters) if (waiter.seq <= throughSeq) waiter.done();
-    },
+    acknowledged,
     waiting: () => waiters.size,
     stop() {
       for (const waiter of waiters) waiter.done();
     },
   };
+}
+
+/** Once declared it stays so, whoever has come back from a quarantine or lost its power since. */
+function isConverged(deps: PurgesDeps, seq: number): boolean {
+  return (deps.evidence && deps.evidence.declaredThrough() >= seq) || throughOf(deps) >= seq;
+}
+
+/** Without evidence there is nothing to be told to anybody. */
+function declaredThrough({ evidence, journal }: PurgesDeps): number {
+  return evidence ? evidence.declaredThrough() : journal.head().seq;
 }
 
 /** Nothing is declared before every node has said where it is, or can hold no lease any more. */

@@ -1,12 +1,15 @@
 /**
  * Takes down what nodes say of purges: whether it is said with the key that we know, and what was said, for the record.
  *
- * Invariant: an acknowledgement of a node that has shown a key counts only with a good signature.
+ * Invariants: an acknowledgement of a node that has shown a key counts only with a good signature; nothing is recorded under an
+ * identity that the journal does not have at that moment.
  */
-import type { UpMessage } from '../core/purge/command.ts';
+import type { Position, UpMessage } from '../core/purge/command.ts';
 import { acknowledgementText } from '../core/purge/signature.ts';
+import type { Clock } from '../core/runtime/deps.ts';
 import { isSignedBy } from '../core/runtime/signing-key.ts';
 import type { EvidenceMetrics } from './evidence-metrics.ts';
+import type { EvidenceStore } from './evidence-store.ts';
 import type { NodeKeys } from './node-keys.ts';
 
 type Hello = Extract<UpMessage, { type: 'hello' }>;
@@ -19,16 +22,29 @@ export interface Witness {
   admitted(hello: Hello): void;
   /** Whether the node that said `hello` has signed `ack`, if it signs at all. */
   isGenuine(hello: Hello, ack: Ack): boolean;
+  /** An acknowledgement that counts. */
+  acknowledged(hello: Hello, ack: Ack): void;
+  matched(node: string, seq: number, responses: number): void;
+  /** The journal may have another identity now. */
+  followJournal(): void;
+  /** The newest entry when this process began to follow the journal's identity. */
+  followedFrom(): number;
 }
 
 export interface WitnessDeps {
+  clock: Clock;
   network: string;
   keys: NodeKeys;
   metrics: EvidenceMetrics;
+  store: EvidenceStore;
+  /** The journal's newest position. */
+  head(): Position;
 }
 
 /** Creates the witness of a network. */
-export function createWitness({ network, keys, metrics }: WitnessDeps): Witness {
+export function createWitness(deps: WitnessDeps): Witness {
+  const { clock, network, keys, metrics, store, head } = deps;
+  let followed: Position | undefined;
   return {
     refusalOf: ({ node, publicKey }) => keys.refusalOf(node, publicKey),
     admitted: ({ node, publicKey }) => keys.pin(node, publicKey),
@@ -39,5 +55,24 @@ export function createWitness({ network, keys, metrics }: WitnessDeps): Witness 
       if (!isGood) metrics.signatureWrong();
       return isGood;
     },
+    acknowledged({ node, publicKey }, { position, appliedAtMs, signature }) {
+      const receivedAtMs = clock.nowMs();
+      store.add({
+        ...{ kind: 'ack', node, publicKey, position },
+        ...{ appliedAtMs, receivedAtMs, signature },
+      });
+    },
+    matched(node, seq, responses) {
+      const { identity, seq: newest } = head();
+      if (seq < 1 || seq > newest) return;
+      store.add({ kind: 'matched', identity, seq, node, responses });
+    },
+    followJournal() {
+      const next = head();
+      if (followed?.identity === next.identity) return;
+      followed = next;
+      store.follow(next);
+    },
+    followedFrom: () => followed?.seq ?? 0,
   };
 }

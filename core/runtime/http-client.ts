@@ -5,7 +5,7 @@
 import { type Dispatcher, request } from 'undici';
 
 export interface ControlRequest {
-  method?: 'GET' | 'POST' | 'HEAD' | 'PURGE';
+  method?: 'GET' | 'POST' | 'HEAD' | 'PURGE' | 'DELETE';
   headers?: Record<string, string>;
   /** Sent as JSON. */
   json?: unknown;

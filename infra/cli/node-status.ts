@@ -18,6 +18,7 @@ const nodeStatus = z.looseObject({
   listen: z.string(),
   admin: z.string(),
   topologyMatches: z.boolean().nullable(),
+  fingerprint: z.string().nullish(),
 });
 export type NodeStatus = z.output<typeof nodeStatus>;
 
@@ -53,6 +54,11 @@ export function statusLines(
     '',
     ...formatTable(['NODE', 'ROLE', 'ADDRESS', 'ADMIN', 'APPLIED', 'LOAD', 'STATE'], rows),
   ];
+}
+
+/** The fingerprints of the nodes' keys, as `verify` takes them. */
+export function keyLines({ nodes }: NetworkStatus): string[] {
+  return nodes.flatMap(({ id, fingerprint }) => (fingerprint ? [`${id}=${fingerprint}`] : []));
 }
 
 function positionText({ cursor, lag }: NodeStatus): string {

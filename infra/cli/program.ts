@@ -63,6 +63,8 @@ function createProgram(context: CliContext, setExitCode: SetExitCode): Command {
   addExplainDns(program, context);
   addPurge(program, context, setExitCode);
   addStatus(program, context);
+  addEvidence(program, context, setExitCode);
+  addForgetKey(program, context);
   addReload(program, context, setExitCode);
   addDnssec(program, context);
   addNodeVerbs(program, context);
@@ -207,10 +209,54 @@ function addPurge(program: Command, context: CliContext, setExitCode: SetExitCod
 
 function addStatus(program: Command, context: CliContext): void {
   apiOptions(
-    program.command('status').summary('the nodes of the network: state, load, position'),
+    program
+      .command('status')
+      .summary('the nodes of the network: state, load, position')
+      .option('--keys', 'the fingerprints of the keys that nodes sign with, for verify', false),
   ).action(async (options) => {
     const { status } = await import('./verbs/status.ts');
     await status(context, options);
+  });
+}
+
+function addEvidence(program: Command, context: CliContext, setExitCode: SetExitCode): void {
+  program
+    .command('evidence')
+    .summary('the signed evidence of a purge, to be kept')
+    .argument('<id>', 'the id of the purge, as purge prints it')
+    .option('-o, --output <file>', 'write it to FILE')
+    .addOption(configOption())
+    .option('--api <url>', 'address of the purge API')
+    .option('--token <secret>', 'token for the purge API')
+    .action(async (id, options) => {
+      const { evidence } = await import('./verbs/evidence.ts');
+      await evidence(context, id, options);
+    });
+  program
+    .command('verify')
+    .summary('check a file of evidence, without the network')
+    .description(
+      'Checks the hash of the entry, every signature, and that all nodes that were needed are covered. Whose the keys are only fingerprints tell.',
+    )
+    .argument('<file>', 'as breakwater evidence has written it')
+    .option('--fingerprint <node=SHA256:…>', 'the key of a node; may be repeated', collect, [])
+    .option('--fingerprints <file>', 'a file of such lines, of breakwater status --keys')
+    .addOption(jsonOption())
+    .action(async (file, options) => {
+      const { verify } = await import('./verbs/verify.ts');
+      setExitCode(verify(context, file, options));
+    });
+}
+
+function addForgetKey(program: Command, context: CliContext): void {
+  apiOptions(
+    program
+      .command('forget-key')
+      .summary('let a node whose data folder was lost come back with a new key')
+      .argument('<id>', 'the node'),
+  ).action(async (id, options) => {
+    const { forgetKey } = await import('./verbs/forget-key.ts');
+    await forgetKey(context, id, options);
   });
 }
 

@@ -48,6 +48,7 @@ async function setUp({ isStarting = false } = {}) {
     nodes: registry.standings,
     reload: reloadAll,
     ask: parts.fanOut.ask,
+    evidence: parts.evidence,
   });
   const nodes: { par?: FakeNode; eu?: FakeNode } = {};
   for (const id of isStarting ? (['eu'] as const) : (['par', 'eu'] as const)) {
@@ -348,6 +349,7 @@ describe('GET /v1/nodes', () => {
       unreachableSince: null,
       topologyMatches: false,
       instance: 'first',
+      fingerprint: null,
     });
   });
 
@@ -477,8 +479,10 @@ describe('everything else', () => {
       '/v1/explain',
       '/v1/journal',
       '/v1/nodes',
+      '/v1/nodes/{id}/key',
       '/v1/purges',
       '/v1/purges/{id}',
+      '/v1/purges/{id}/evidence',
       '/v1/reload',
     ]);
   });

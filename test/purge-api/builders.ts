@@ -73,6 +73,7 @@ export function setUpParts({ folder = temporaryFolder(), seed = 1 } = {}): Parts
     async cleanUp() {
       parts.purges.stop();
       parts.fanOut.stop();
+      parts.evidence.close();
       await parts.journal.close();
       rmSync(folder, { recursive: true, force: true });
     },

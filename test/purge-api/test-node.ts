@@ -4,6 +4,7 @@ import { createSubscriber, type SubscriberOptions } from '../../core/purge/subsc
 import { systemClock, systemRandom } from '../../core/runtime/deps.ts';
 import { silentLog } from '../../core/runtime/log.ts';
 import { createMetrics } from '../../core/runtime/metrics.ts';
+import type { SigningKey } from '../../core/runtime/signing-key.ts';
 import type { TopologyWithSecret } from '../../core/topology/secret-file.ts';
 
 export interface Memory {
@@ -23,7 +24,12 @@ export function openNode(
   topology: TopologyWithSecret,
   id: 'par' | 'eu',
   memory: Memory,
-  options: { instance?: string; apply?: SubscriberOptions['apply'] } = {},
+  options: {
+    instance?: string;
+    apply?: SubscriberOptions['apply'];
+    key?: SigningKey;
+    succeeds?: string[];
+  } = {},
 ) {
   const subscriber = createSubscriber(
     { clock: systemClock, random: systemRandom, log: silentLog, metrics: createMetrics() },
@@ -46,6 +52,8 @@ export function openNode(
         memory.position = to;
       },
       health: () => ({ ready: true, draining: false, load: 0 }),
+      ...(options.key && { key: options.key }),
+      ...(options.succeeds && { succeeds: options.succeeds }),
       onRequest: async () => ({ applied: ['sites'], refused: [] }),
     },
   );

@@ -2,10 +2,12 @@
 import { type ApiOptions, askApi, findApi, jsonOf } from '../api-access.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError } from '../command-error.ts';
-import { networkStatus, statusLines } from '../node-status.ts';
+import { keyLines, networkStatus, statusLines } from '../node-status.ts';
 
 export interface StatusOptions extends ApiOptions {
   json: boolean;
+  /** Print the fingerprints of the nodes' keys, and nothing else. */
+  keys?: boolean;
 }
 
 /** Prints the nodes. Throws CommandError when purge-api cannot be asked. */
@@ -17,5 +19,6 @@ export async function status(context: CliContext, options: StatusOptions): Promi
     throw new CommandError('what answers there is no purge API of Breakwater');
   }
   if (options.json) terminal.line(JSON.stringify(parsed.data));
+  else if (options.keys) for (const line of keyLines(parsed.data)) terminal.line(line);
   else for (const line of statusLines(parsed.data, clock.nowMs(), terminal)) terminal.line(line);
 }

@@ -17,6 +17,9 @@ test('--help is enough to work with: every verb, the lookup order, the exit code
     'explain',
     'purge',
     'status',
+    'evidence',
+    'verify',
+    'forget-key',
     'reload',
     'dnssec',
     'edge',
@@ -36,6 +39,8 @@ for (const args of [
   ['purge'],
   ['get', 'http://x/'],
   ['purge', '--all', '--wait', 'soon'],
+  ['verify'],
+  ['verify', 'no-such-file'],
 ]) {
   test(`wrong usage is exit code 2, with nothing on standard output: breakwater ${args.join(' ')}`, async () => {
     const { code, stdout, stderr } = await breakwater(args, { cwd: newFolder() });
