@@ -14,6 +14,7 @@ import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { parseDurationMs } from '../core/topology/units.ts';
 import { type Caller, mayUse, outsideOf } from './auth.ts';
 import type { Convergence } from './convergence.ts';
+import { dryRunNetwork } from './dry-run.ts';
 import type { Evidence } from './evidence.ts';
 import { forgetKey, getEvidence } from './evidence-routes.ts';
 import { type ExplainDeps, explainNetwork } from './explain.ts';
@@ -149,6 +150,11 @@ async function postPurge(deps: ApiDeps, context: ApiContext): Promise<Response> 
   const waitMs = waitOf(context);
   if (waitMs === undefined) return refuse('invalid-parameter', waitProblem);
   const { soft, selectors } = parsed;
+  if (parsed.dryRun) {
+    deps.metrics.request('dry-run');
+    const question = { soft, selectors, scope: [...caller.hosts] };
+    return context.json(await dryRunNetwork(deps, question));
+  }
   const command: PurgeCommand = { soft, selectors, scope: caller.hosts, by: caller.name };
   const idempotency = idempotencyOf(context, command);
   if (idempotency === 'invalid') return refuse('invalid-parameter', keyProblem);

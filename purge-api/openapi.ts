@@ -21,6 +21,7 @@ const purgeRequest = z
     hosts: strings.optional().describe('Host names of sites.'),
     everything: z.literal(true).optional().describe('All that the token may purge.'),
     soft: z.boolean().optional().describe('Makes stale instead of removing.'),
+    dryRun: z.boolean().optional().describe('Only says what would be hit; nothing is purged.'),
   })
   .openapi('PurgeRequest');
 
@@ -54,6 +55,24 @@ const purge = z
     nodes: z.array(evidence),
   })
   .openapi('Purge');
+
+const dryRun = z
+  .object({
+    dryRun: z.literal(true),
+    soft: z.boolean(),
+    nodes: z.array(
+      z.object({
+        node: text,
+        role: z.enum(['edge', 'shield']),
+        ok: z.boolean(),
+        matched: z.number().int().nullable().describe('Stored responses; null: it did not say.'),
+        complete: z.boolean().describe('False: it is at least so many.'),
+        examples: z.array(text).describe('A few of their URLs.'),
+        problem: text.nullable(),
+      }),
+    ),
+  })
+  .openapi('DryRun');
 
 const node = z.object({
   id: text,
@@ -156,7 +175,7 @@ export function describeRoutes(app: OpenAPIHono): void {
       body: { required: true, content: { 'application/json': { schema: purgeRequest } } },
     },
     responses: {
-      200: json(purge, 'Converged.'),
+      200: json(z.union([purge, dryRun]), 'Converged; or, with `dryRun`, what would be hit.'),
       202: json(purge, 'In the journal, and not converged yet.'),
       ...problems,
     },

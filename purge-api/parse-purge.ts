@@ -20,7 +20,7 @@ export interface BodyProblem {
 }
 
 export type ParsedPurge =
-  | { ok: true; soft: boolean; selectors: Selector[] }
+  | { ok: true; soft: boolean; dryRun: boolean; selectors: Selector[] }
   | { ok: false; problems: BodyProblem[] };
 
 /** The keys that are known; their values are not to be trusted. */
@@ -31,6 +31,7 @@ interface PurgeBody {
   hosts?: unknown;
   everything?: unknown;
   soft?: unknown;
+  dryRun?: unknown;
 }
 
 interface Located {
@@ -45,7 +46,7 @@ const lists = {
   hosts: (host: string): Selector => ({ kind: 'host', host: normalHost(host) }),
 };
 const listKeys = ['urls', 'tags', 'prefixes', 'hosts'] as const;
-const knownKeys: readonly string[] = [...listKeys, 'everything', 'soft'];
+const knownKeys: readonly string[] = [...listKeys, 'everything', 'soft', 'dryRun'];
 
 /** Problems shown at once; a body of a thousand wrong URLs is explained well enough by the first of them. */
 const maxProblems = 20;
@@ -59,8 +60,9 @@ export function parsePurge(body: unknown, knownHosts: ReadonlySet<string>): Pars
   const problems: BodyProblem[] = Object.keys(fields)
     .filter((key) => !knownKeys.includes(key))
     .map((key) => ({ path: key, message: `unknown key (known: ${knownKeys.join(', ')})` }));
-  if (fields.soft !== undefined && typeof fields.soft !== 'boolean') {
-    problems.push({ path: 'soft', message: 'expected true or false' });
+  for (const path of ['soft', 'dryRun'] as const) {
+    if (fields[path] === undefined || typeof fields[path] === 'boolean') continue;
+    problems.push({ path, message: 'expected true or false' });
   }
   const located: Located[] = [];
   for (const key of listKeys) readList(key, fields[key], located, problems);
@@ -80,7 +82,7 @@ export function parsePurge(body: unknown, knownHosts: ReadonlySet<string>): Pars
   }
   if (problems.length > 0) return refused(problems);
   const selectors = located.map(({ selector }) => selector);
-  return { ok: true, soft: fields.soft === true, selectors };
+  return { ok: true, soft: fields.soft === true, dryRun: fields.dryRun === true, selectors };
 }
 
 /** What is wrong with one selector by itself; undefined: nothing. */

@@ -7,6 +7,7 @@
 import path from 'node:path';
 import type { DiskReport } from '../cache/disk-messages.ts';
 import { createKeySpace } from '../cache/key.ts';
+import type { RequestKind } from '../purge/stream.ts';
 import { createSubscriber, type Subscriber, type SubscriberOptions } from '../purge/subscriber.ts';
 import { formatHostPort, type HostPort } from '../runtime/addresses.ts';
 import type { Admin } from '../runtime/admin.ts';
@@ -20,6 +21,7 @@ import type { NodeContext } from '../topology/run-node.ts';
 import type { Pop, Shield } from '../topology/schema.ts';
 import { startAdmin } from './admin.ts';
 import { chooseAddress, hostPorts, workerCount } from './binding.ts';
+import { createDryRun } from './dry-run-node.ts';
 import { createNodeExplainer, type NodeExplained } from './explain-node.ts';
 import { takeOverInstances } from './instances.ts';
 import { createNodeHealth, type NodeHealth } from './node-health.ts';
@@ -73,7 +75,11 @@ export async function startCacheNode(context: NodeContext, plan: CacheNodePlan):
   const port = await pool.start();
   const reload = createReload(node, pool, writer);
   const explain = createExplainer(node, pool, purges, () => subscriber);
-  subscriber = follow(node, purges, answering(reload, explain));
+  subscriber = follow(
+    node,
+    purges,
+    answering({ reload, explain: orThrow(explain), 'dry-run': createDryRun(pool, writer) }),
+  );
   const admin = await openAdmin(node, { pool, writer, subscriber, explain });
   const bound = {
     listen: formatHostPort({ host: listen.host, port }),
@@ -233,13 +239,18 @@ function createExplainer(
 
 /** What purge-api may ask of this node over the stream. */
 function answering(
-  reload: () => Promise<Reloaded>,
-  explain: Explain,
+  answers: Partial<Record<RequestKind, (body: unknown) => Promise<unknown>>>,
 ): SubscriberOptions['onRequest'] {
   return async (what, body) => {
-    if (what === 'reload') return reload();
-    if (what !== 'explain') throw new Error(`"${what}" is not answered by this node`);
-    const explained = await explain(body);
+    const answer = answers[what];
+    if (!answer) throw new Error(`"${what}" is not answered by this node`);
+    return answer(body);
+  };
+}
+
+function orThrow(explain: Explain): (question: unknown) => Promise<unknown> {
+  return async (question) => {
+    const explained = await explain(question);
     if (explained.ok) return explained.explanation;
     throw new Error(explained.problem);
   };

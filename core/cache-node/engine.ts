@@ -12,6 +12,7 @@ import { explain, type ImaginedRequest, type WorkerExplanation } from '../cache/
 import type { FlightDeps } from '../cache/flight.ts';
 import type { HandleDeps } from '../cache/handle.ts';
 import type { KeySpace } from '../cache/key.ts';
+import { dryRunInMemory, type MemoryFinding } from '../cache/memory-dry-run.ts';
 import { createMemoryTier } from '../cache/memory-tier.ts';
 import type { ObtainDeps } from '../cache/obtain.ts';
 import { obtainForPeer } from '../cache/obtain-range.ts';
@@ -20,6 +21,7 @@ import type { PurgeState } from '../cache/purge-state.ts';
 import { createStore, type Store } from '../cache/store.ts';
 import { isServedElsewhere } from '../cache/superseded.ts';
 import type { LeaseRules } from '../cache/unleased.ts';
+import type { DryRunQuestion } from '../purge/dry-run.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
 import { type Log, withoutRedaction } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -55,6 +57,8 @@ export interface Engine {
   stats(): WorkerStats;
   /** Says what would be done and why; does nothing of it. */
   explain(request: ImaginedRequest): WorkerExplanation;
+  /** Says what a purge would hit in memory; does nothing of it. */
+  dryRun(question: DryRunQuestion, limitMs: number): Promise<MemoryFinding>;
 }
 
 /** Bodies up to this size are kept in memory whole, if a sixteenth of the worker's budget allows. */
@@ -134,6 +138,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       flights: coalescer.flights,
       flightBytes: flights.memoryInUse.bytes,
     }),
+    dryRun: (question, limitMs) => dryRunInMemory(dryRunDepsOf(deps, store), question, limitMs),
     explain: (request) =>
       explain({ ...obtainDeps, nodeId: start.nodeId, memory, disk, index: purges.index }, request),
   };
@@ -165,6 +170,10 @@ function handleDepsOf(
     boundary: () => random.hex(12),
     onInterim: (outcome) => counts.interimResponses({ outcome }),
   };
+}
+
+function dryRunDepsOf({ clock, disk, purges, keySpace }: EngineDeps, { memory }: Store) {
+  return { clock, memory, disk, index: purges.index, normalise: keySpace().normalise };
 }
 
 /** Memory over disk, and what the flights that fill them may take. */

@@ -1,6 +1,8 @@
 /** What travels between the main thread of a caching node and its workers, beside purges (their own port) and the mesh. */
 import type { MessagePort } from 'node:worker_threads';
 import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
+import type { MemoryFinding } from '../cache/memory-dry-run.ts';
+import type { DryRunQuestion } from '../purge/dry-run.ts';
 import type { HostPort } from '../runtime/addresses.ts';
 import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
@@ -40,6 +42,7 @@ export type ToWorker =
   | { type: 'sync' }
   | { type: 'snapshot'; call: number }
   | { type: 'explain'; call: number; request: ImaginedRequest }
+  | { type: 'dry-run'; call: number; question: DryRunQuestion; limitMs: number }
   | {
       type: 'purge-appended';
       call: number;
@@ -55,6 +58,7 @@ export type FromWorker =
   | { type: 'applied'; generation: number }
   | { type: 'snapshot'; call: number; metrics: MetricsSnapshot; stats: WorkerStats }
   | { type: 'explained'; call: number; explanation: WorkerExplanation }
+  | { type: 'dry-ran'; call: number; finding: MemoryFinding }
   /** RFC 9111 §4.4 is done by the workers; this is a `PURGE` on the public listener. */
   | { type: 'purge'; call: number; url: string; soft: boolean; token: string }
   | { type: 'drained' };

@@ -7,6 +7,8 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
+import type { MemoryFinding } from '../cache/memory-dry-run.ts';
+import type { DryRunQuestion } from '../purge/dry-run.ts';
 import { type Clock, every } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics, MetricsSnapshot } from '../runtime/metrics.ts';
@@ -23,6 +25,8 @@ export interface WorkerPool {
   snapshots(): Promise<{ metrics: MetricsSnapshot; stats: WorkerStats }[]>;
   /** What each worker says of a request that nobody has sent; those that do not answer in time are left out. */
   explain(request: ImaginedRequest): Promise<{ worker: number; explanation: WorkerExplanation }[]>;
+  /** What each worker finds in its memory; undefined for one that does not answer in time. */
+  dryRun(question: DryRunQuestion, limitMs: number): Promise<(MemoryFinding | undefined)[]>;
   drain(limitMs: number): Promise<void>;
   readonly running: number;
 }
@@ -163,6 +167,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         break;
       case 'snapshot':
       case 'explained':
+      case 'dry-ran':
         calls.settle(message);
         break;
       case 'purge':
@@ -249,6 +254,14 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
           : [];
       });
       return (await Promise.all(replies)).flat().sort((a, b) => a.worker - b.worker);
+    },
+    dryRun(question, limitMs) {
+      const replies = [...members.values()].map(async ({ worker }) => {
+        const order = (call: number): ToWorker => ({ type: 'dry-run', call, question, limitMs });
+        const reply = await calls.ask(worker, order, limitMs + answerLimitMs);
+        return reply?.type === 'dry-ran' ? reply.finding : undefined;
+      });
+      return Promise.all(replies);
     },
     async drain(limitMs) {
       isDraining = true;

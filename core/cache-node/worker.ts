@@ -129,6 +129,12 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
           explanation: engine.explain(message.request),
         });
         break;
+      case 'dry-run':
+        purges.sync();
+        void engine.dryRun(message.question, message.limitMs).then((finding) => {
+          tell({ type: 'dry-ran', call: message.call, finding });
+        });
+        break;
       case 'purge-appended':
         publicPurge.settle(message);
         break;

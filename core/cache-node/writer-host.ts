@@ -12,6 +12,7 @@ import type {
   JournalContents,
 } from '../cache/disk-messages.ts';
 import type { JournalEntry, Position } from '../purge/command.ts';
+import type { DryRunFinding, DryRunQuestion } from '../purge/dry-run.ts';
 import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { Site } from '../topology/schema.ts';
 import type { FromWriterThread, ToWriterThread, WriterStart } from './writer-messages.ts';
@@ -27,6 +28,8 @@ export interface WriterHost {
   contents(): Promise<JournalContents>;
   /** Resolves when all that was asked before is committed. */
   flush(): Promise<void>;
+  /** What a purge would hit on disk; looks for at most `limitMs`. */
+  dryRun(question: DryRunQuestion, limitMs: number): Promise<DryRunFinding>;
   stats(): Promise<DiskStats>;
   snapshot(): Promise<MetricsSnapshot>;
   /** A port for one worker: `ToWriter` in, `FromWriter` out. */
@@ -102,6 +105,8 @@ export async function startWriterHost(options: WriterHostOptions): Promise<Write
     reset: async (position) => void (await ask({ type: 'reset', position })),
     contents: async () => expectAnswer(await ask({ type: 'entries', from: 0 }), 'entries').journal,
     flush: async () => void (await ask({ type: 'flush' })),
+    dryRun: async (question, limitMs) =>
+      expectAnswer(await ask({ type: 'dry-run', question, limitMs }), 'dry-ran').finding,
     stats: async () => expectAnswer(await ask({ type: 'stats' }), 'stats').stats,
     snapshot: async () => expectAnswer(await ask({ type: 'snapshot' }), 'snapshot').metrics,
     connect() {

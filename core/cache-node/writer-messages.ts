@@ -7,6 +7,7 @@ import type {
   JournalContents,
 } from '../cache/disk-messages.ts';
 import type { DiskWriterOptions } from '../cache/disk-writer.ts';
+import type { DryRunFinding, DryRunQuestion } from '../purge/dry-run.ts';
 import type { LogLevel } from '../runtime/log.ts';
 import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { Site } from '../topology/schema.ts';
@@ -26,6 +27,7 @@ export type ToWriterThread =
   /** Adds a worker: it speaks `ToWriter` and hears `FromWriter` on this port. */
   | { type: 'connect'; port: MessagePort }
   | { type: 'snapshot'; call: number }
+  | { type: 'dry-run'; call: number; question: DryRunQuestion; limitMs: number }
   /** Other sites: what is applied from now on is read by their rules. */
   | { type: 'sites'; sites: readonly Site[] }
   /** Commits everything, closes the file, ends the thread. */
@@ -36,4 +38,5 @@ export type FromWriterThread =
   | DiskReport
   /** The file is open; the purges that indexes are built from. */
   | { type: 'ready'; journal: JournalContents }
-  | { type: 'snapshot'; call: number; metrics: MetricsSnapshot };
+  | { type: 'snapshot'; call: number; metrics: MetricsSnapshot }
+  | { type: 'dry-ran'; call: number; finding: DryRunFinding };

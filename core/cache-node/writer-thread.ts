@@ -51,6 +51,8 @@ function run(parent: MessagePort, start: WriterStart): void {
         return void metrics.snapshot().then((snapshot) => {
           tell({ type: 'snapshot', call: message.call, metrics: snapshot });
         });
+      case 'dry-run':
+        return void dryRun(writer, message).then(tell);
       case 'close':
         writer.close();
         log.flush();
@@ -76,6 +78,16 @@ function connect(writer: DiskWriter, port: MessagePort): void {
   port.on('close', () => connection.disconnect());
   // The main thread's port alone keeps this thread alive.
   port.unref();
+}
+
+function dryRun(
+  writer: DiskWriter,
+  { call, question, limitMs }: Extract<ToWriterThread, { type: 'dry-run' }>,
+): Promise<FromWriterThread> {
+  return writer.dryRun(question, limitMs).then(
+    (finding) => ({ type: 'dry-ran' as const, call, finding }),
+    (error: unknown) => ({ type: 'failed' as const, call, problem: (error as Error).message }),
+  );
 }
 
 function answer(writer: DiskWriter, message: ControlToWriter): Promise<FromWriterThread> {

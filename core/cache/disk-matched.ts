@@ -26,10 +26,16 @@ export interface DiskMatchedOptions {
   onMatched(seq: number, responses: number): void;
   /** Too many entries waited. */
   onUncounted(): void;
+  /** Rows looked at in one step. Default 2000. */
+  rowsPerStep?: number;
+  /** Whether a row that fits counts. Default: every row. */
+  isLive?(rowId: number): boolean;
+  /** A row counted. */
+  onRow?(key: string): void;
 }
 
 const maxWaiting = 10_000;
-const rowsPerStep = 2000;
+const defaultRowsPerStep = 2000;
 
 /** One walk: the keys of `[low, high)`, or the responses with a tag. */
 type Walk =
@@ -47,13 +53,14 @@ interface Count {
 
 export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions): DiskMatched {
   const sql = prepare(store);
+  const { rowsPerStep = defaultRowsPerStep, isLive = () => true } = options;
   const waiting: JournalEntry[] = [];
   let count: Count | undefined;
 
   const walkKeys = (current: Count, walk: Walk & { kind: 'keys' }): boolean => {
     const after = current.after ?? { text: walk.low, id: 0 };
     const rows = sql.keys.all(after.text, after.text, after.id, walk.high, rowsPerStep);
-    for (const row of rows) if (counts(current, row)) current.responses += 1;
+    for (const row of rows) if (counts(current, row)) take(current, row.key);
     const last = rows.at(-1);
     current.after = last && { text: last.key, id: last.id };
     return rows.length < rowsPerStep;
@@ -68,14 +75,18 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
         counts(current, row) &&
         !current.ranges.some(({ low, high }) => row.key >= low && row.key < high) &&
         !walk.earlier.some((tag) => sql.hasTag.get(tag, row.host, row.id));
-      if (isNew) current.responses += 1;
+      if (isNew) take(current, row.key);
     }
     const last = rows.at(-1);
     current.after = last && { text: last.host, id: last.id };
     return rows.length < limit;
   };
   const counts = (current: Count, row: LabelledRow) =>
-    row.label_seq < current.entry.seq && row.identity === options.identity();
+    row.label_seq < current.entry.seq && row.identity === options.identity() && isLive(row.id);
+  const take = (current: Count, key: string) => {
+    current.responses += 1;
+    options.onRow?.(key);
+  };
 
   return {
     add(entry) {
@@ -101,6 +112,7 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
 }
 
 interface LabelledRow {
+  id: number;
   label_seq: number;
   identity: string;
 }
@@ -135,7 +147,7 @@ function rangesOf(selector: Selector, scope: readonly string[], normalise: Norma
     case 'url': {
       const url = normalise.url(selector.url);
       if (url === undefined) return unreadable(selector.url, scope);
-      return isInScope(scope, hostOf(url)) ? bothSchemes(url, '\0') : [];
+      return isInScope(scope, hostOf(url)) ? bothSchemes(url, afterParts) : [];
     }
     case 'prefix': {
       const prefix = normalise.prefix(selector.prefix);
@@ -149,6 +161,9 @@ function rangesOf(selector: Selector, scope: readonly string[], normalise: Norma
 
 /** The largest code point: above every continuation of a key. */
 const afterAll = '\u{10FFFF}';
+
+/** Above the keys of a URL's parts, which go on with a space (part.ts), and below every other continuation of a key. */
+const afterParts = '!';
 
 const bothSchemes = (text: string, end: string): KeyRange[] =>
   ['http://', 'https://'].map((scheme) => ({
@@ -190,17 +205,14 @@ function merged(ranges: readonly KeyRange[]): KeyRange[] {
 
 function prepare({ database }: DiskStore) {
   return {
-    keys: database.prepare<
-      [string, string, number, string, number],
-      LabelledRow & { id: number; key: string }
-    >(
+    keys: database.prepare<[string, string, number, string, number], LabelledRow & { key: string }>(
       // The first condition bounds the scan of the index; the second skips what was counted before.
       `select id, key, label_seq, identity from responses
         where key >= ? and (key > ? or id > ?) and key < ? order by key, id limit ?`,
     ),
     tagged: database.prepare<
       [string, string, string, number, number],
-      LabelledRow & { id: number; key: string; host: string }
+      LabelledRow & { key: string; host: string }
     >(
       `select t.host as host, t.response_id as id, r.key as key, r.label_seq as label_seq, r.identity as identity
         from tags t join responses r on r.id = t.response_id

@@ -7,11 +7,13 @@
  * set aside and replaced while the node runs; what cannot be removed for want of space is tried again until it can.
  */
 import type { Position } from '../purge/command.ts';
+import type { DryRunFinding, DryRunQuestion } from '../purge/dry-run.ts';
 import type { Normaliser } from '../purge/index.ts';
 import { assertNever, type Clock, type Timer } from '../runtime/deps.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { isDamage } from '../runtime/sqlite.ts';
+import { dryRunOnDisk } from './disk-dry-run.ts';
 import { setAside } from './disk-file.ts';
 import type {
   ControlReply,
@@ -72,6 +74,8 @@ export interface DiskWriter {
   /** The kept journal entries numbered `from` and above, with the position that they lead to. */
   entriesFrom(from: number): JournalContents;
   stats(): DiskStats;
+  /** What a purge would hit; looks for at most `limitMs`. Nothing is changed. */
+  dryRun(question: DryRunQuestion, limitMs: number): Promise<DryRunFinding>;
   /** Commits what waits and closes the file. Open writes are lost. */
   close(): void;
 }
@@ -249,6 +253,12 @@ export function createDiskWriter(deps: DiskWriterDeps, options: DiskWriterOption
     position: () => session.journal.position,
     entriesFrom: (from) => session.journal.contents(from),
     stats,
+    dryRun(question, limitMs) {
+      const { store, journal } = session;
+      const isCurrent = () => !isClosed && session.store === store;
+      const { normalise } = options;
+      return dryRunOnDisk({ clock, store, journal, normalise, isCurrent }, question, limitMs);
+    },
     close() {
       if (isClosed) return;
       drain();

@@ -18,6 +18,8 @@ export interface MemoryTier {
   ): { found?: StoredResponse; varies: boolean };
   /** All variants of a URL, newest first; it does not count as a use. */
   peek(key: string): readonly StoredResponse[];
+  /** Every key, most recently used first; it does not count as a use. */
+  keys(): string[];
   /** The parts of a URL, at most so many; it does not count as a use. */
   partsOf(key: string, limit: number): readonly StoredResponse[];
   /** Adds a response, replacing its variant; false when it is larger than the tier takes. */
@@ -71,6 +73,7 @@ export function createMemoryTier(options: {
       return found ? { found, varies: false } : { varies: true };
     },
     peek: (key) => lru.peek(key) ?? [],
+    keys: () => [...lru.keys()],
     partsOf: (key, limit) =>
       parts
         .of(key)

@@ -200,7 +200,8 @@ function addPurge(program: Command, context: CliContext, setExitCode: SetExitCod
     .option('--host <host>', 'everything of a host', collect, [])
     .option('--all', 'everything', false)
     .option('--soft', 'make it stale, instead of unusable', false)
-    .option('--wait <duration>', 'wait until every node has applied it', parseDurationOption);
+    .option('--wait <duration>', 'wait until every node has applied it', parseDurationOption)
+    .option('--dry-run', 'only say what each node would have to forget', false);
   apiOptions(command).action(async (options) => {
     const { purge } = await import('./verbs/purge.ts');
     setExitCode(await purge(context, options));

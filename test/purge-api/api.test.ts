@@ -197,7 +197,7 @@ describe('what POST /v1/purges refuses', () => {
     ['an empty object', { json: {} }, 400, 'invalid-purge'],
     ['an empty list', { json: { urls: [] } }, 400, 'invalid-purge'],
     ['an unknown selector', { json: { cookies: ['x'] } }, 400, 'invalid-purge'],
-    ['a dry run', { json: { tags: ['x'], dryRun: true } }, 400, 'invalid-purge'],
+    ['a dry run by half', { json: { tags: ['x'], dryRun: 'yes' } }, 400, 'invalid-purge'],
     ['no JSON', { body: '{"tags":' }, 400, 'invalid-json'],
     ['an empty body', { method: 'POST', body: '' }, 400, 'invalid-json'],
     [

@@ -21,6 +21,7 @@ describe('what a purge may say', () => {
     assert.deepEqual(parse(body), {
       ok: true,
       soft: false,
+      dryRun: false,
       selectors: [
         { kind: 'url', url: 'https://a.test/x?y=1' },
         { kind: 'tag', tag: 'news' },
@@ -31,6 +32,7 @@ describe('what a purge may say', () => {
     assert.deepEqual(parse({ everything: true, soft: true }), {
       ok: true,
       soft: true,
+      dryRun: false,
       selectors: [{ kind: 'everything' }],
     });
   });
@@ -71,7 +73,7 @@ describe('what is refused, and how it is said', () => {
     ['everything: "yes"', { everything: 'yes', tags: ['x'] }, /everything: expected true/],
     ['soft: "true"', { tags: ['x'], soft: 'true' }, /soft: expected true or false/],
     ['an unknown key', { tags: ['x'], url: 'y' }, /url: unknown key \(known: urls, tags, /],
-    ['a dry run', { tags: ['x'], dryRun: true }, /dryRun: unknown key/],
+    ['a dry run by half', { tags: ['x'], dryRun: 1 }, /dryRun: expected true or false/],
     ['a path alone', { urls: ['/x'] }, /urls\[0\]: "\/x" is no absolute/],
     ['no scheme', { urls: ['a.test/x'] }, /no absolute/],
     ['another scheme', { prefixes: ['ftp://a.test/'] }, /prefixes\[0\]: .*no absolute/],

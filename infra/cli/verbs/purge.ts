@@ -3,6 +3,7 @@ import type { ControlResponse } from '../../../core/runtime/http-client.ts';
 import { type ApiAccess, type ApiOptions, askApi, findApi, jsonOf } from '../api-access.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError, exitCodes } from '../command-error.ts';
+import { dryRunAnswer, dryRunLines } from '../dry-run.ts';
 import {
   acceptedLine,
   type PurgeSelection,
@@ -17,6 +18,7 @@ export interface PurgeOptions extends ApiOptions, PurgeSelection {
   /** Milliseconds. */
   wait?: number;
   json: boolean;
+  dryRun?: boolean;
 }
 
 /** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
@@ -31,6 +33,7 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
   const { terminal, clock } = context;
   const body = purgeBody(options);
   const access = findApi(options, context);
+  if (options.dryRun === true) return dryRun(context, access, body, options.json);
   const beganMs = clock.monotonicMs();
   const accepted = readStatus(jsonOf(await submit(context, access, body, options.wait ?? 0)));
   if (options.wait === undefined) {
@@ -44,6 +47,23 @@ export async function purge(context: CliContext, options: PurgeOptions): Promise
   if (options.json) terminal.line(JSON.stringify(last));
   else for (const line of resultLines(last, waitedMs, access.base)) terminal.line(line);
   return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
+}
+
+/** Done only when every node has answered: what one has not looked at cannot be called nothing. */
+async function dryRun(
+  { terminal }: CliContext,
+  access: ApiAccess,
+  body: Record<string, unknown>,
+  isJson: boolean,
+): Promise<number> {
+  const json = { ...body, dryRun: true };
+  const parsed = dryRunAnswer.safeParse(
+    jsonOf(await askApi(access, '/v1/purges', { method: 'POST', json })),
+  );
+  if (!parsed.success) throw new CommandError('what answers there knows no dry runs');
+  if (isJson) terminal.line(JSON.stringify(parsed.data));
+  else for (const line of dryRunLines(parsed.data)) terminal.line(line);
+  return parsed.data.nodes.every(({ ok }) => ok) ? exitCodes.done : exitCodes.refused;
 }
 
 /**
