@@ -7,7 +7,7 @@
 import type { Position, UpMessage } from '../core/purge/command.ts';
 import { acknowledgementText } from '../core/purge/signature.ts';
 import type { Clock } from '../core/runtime/deps.ts';
-import { isSignedBy } from '../core/runtime/signing-key.ts';
+import { createVerifier, type Verifier } from '../core/runtime/signing-key.ts';
 import type { EvidenceMetrics } from './evidence-metrics.ts';
 import type { EvidenceStore } from './evidence-store.ts';
 import type { NodeKeys } from './node-keys.ts';
@@ -45,13 +45,22 @@ export interface WitnessDeps {
 export function createWitness(deps: WitnessDeps): Witness {
   const { clock, network, keys, metrics, store, head } = deps;
   let followed: Position | undefined;
+  /** One for each node that was admitted. */
+  const verifiers = new Map<string, { publicKey: string; verify: Verifier }>();
+  const verifierOf = (node: string, publicKey: string): Verifier => {
+    const known = verifiers.get(node);
+    if (known?.publicKey === publicKey) return known.verify;
+    const verify = createVerifier(publicKey);
+    verifiers.set(node, { publicKey, verify });
+    return verify;
+  };
   return {
     refusalOf: ({ node, publicKey }) => keys.refusalOf(node, publicKey),
     admitted: ({ node, publicKey }) => keys.pin(node, publicKey),
     isGenuine({ node, publicKey }, { position, appliedAtMs, signature }) {
       if (publicKey === undefined) return true;
       const text = acknowledgementText({ network, node, position, appliedAtMs });
-      const isGood = signature !== undefined && isSignedBy(publicKey, text, signature);
+      const isGood = signature !== undefined && verifierOf(node, publicKey)(text, signature);
       if (!isGood) metrics.signatureWrong();
       return isGood;
     },
