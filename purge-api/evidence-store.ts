@@ -35,8 +35,10 @@ export interface EvidenceStore {
 
 /** Rows that wait to be written; more are dropped. */
 const maxWaiting = 50_000;
-/** Rows in one transaction. */
-const maxGroup = 5000;
+/** Rows in one transaction: purges wait for no longer than that takes. */
+const maxGroup = 1000;
+/** Groups that are written before a read, so that it finds what has just been said. */
+const maxGroupsForRead = 10;
 const writeDelayMs = 50;
 const retryMs = 1000;
 const defaultMaxRows = 4_000_000;
@@ -79,7 +81,8 @@ export function openEvidenceStore(
     if (waiting.length > 0 || !isPruned) schedule();
   };
   const schedule = () => {
-    timer ??= clock.after(access.hasFailed() ? retryMs : writeDelayMs, tick);
+    const delayMs = waiting.length >= maxGroup ? 0 : writeDelayMs;
+    timer ??= clock.after(access.hasFailed() ? retryMs : delayMs, tick);
   };
   return {
     follow(head) {
@@ -94,7 +97,7 @@ export function openEvidenceStore(
       schedule();
     },
     read(seq) {
-      writeGroup();
+      for (let group = 0; group < maxGroupsForRead && waiting.length > 0; group += 1) writeGroup();
       return access.run('read', (book) => readKept(book, seq));
     },
     declaredThrough: () => declaredSeq,
