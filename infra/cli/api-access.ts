@@ -12,7 +12,7 @@ import {
 import type { Topology } from '../../core/topology/load.ts';
 import { findNode, reachOf } from '../../core/topology/nodes.ts';
 import type { CliContext } from './cli-context.ts';
-import { CommandError, usageError } from './command-error.ts';
+import { CommandError, exitCodes, usageError } from './command-error.ts';
 import { findConfig, requireTopology } from './find-config.ts';
 
 export interface ApiOptions {
@@ -86,7 +86,8 @@ export async function askApi(
       headers: { ...options.headers, ...authorization },
     });
   } catch (error) {
-    throw new CommandError(unreachable(base, error as NodeJS.ErrnoException));
+    const problem = unreachable(base, error as NodeJS.ErrnoException);
+    throw new CommandError(problem, exitCodes.refused, { cause: error });
   }
 }
 

@@ -8,8 +8,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** Ends a command with a line for a person and an exit code for a program. Never a stack trace. */
 export class CommandError extends Error {
   readonly exitCode: ExitCode;
-  constructor(message: string, exitCode: ExitCode = exitCodes.refused) {
-    super(message);
+  constructor(message: string, exitCode: ExitCode = exitCodes.refused, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'CommandError';
     this.exitCode = exitCode;
   }

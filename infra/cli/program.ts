@@ -193,14 +193,19 @@ function addPurge(program: Command, context: CliContext, setExitCode: SetExitCod
   const command = program
     .command('purge')
     .summary('make stored responses invalid, everywhere')
-    .description('Selectors may be mixed and repeated; all of them are one purge.')
+    .description(
+      'Selectors may be mixed and repeated; up to 1,000 are one purge. Lines of a file: url URL, tag TAG, prefix URL, host HOST.',
+    )
     .option('--url <url>', 'a URL, with all its variants', collect, [])
     .option('--tag <tag>', 'every response with this surrogate tag', collect, [])
     .option('--prefix <url>', 'every URL that begins with this', collect, [])
     .option('--host <host>', 'everything of a host', collect, [])
     .option('--all', 'everything', false)
+    .option('--from-file <file>', 'selectors from a file, one on a line; - is standard input')
     .option('--soft', 'make it stale, instead of unusable', false)
     .option('--wait <duration>', 'wait until every node has applied it', parseDurationOption)
+    .option('--accept-quarantined', 'count a node without a lease as done', false)
+    .option('--idempotency-key <key>', 'the same key again is the same purge (a random one)')
     .option('--dry-run', 'only say what each node would have to forget', false);
   apiOptions(command).action(async (options) => {
     const { purge } = await import('./verbs/purge.ts');

@@ -1,61 +1,123 @@
-/** `breakwater purge`: one entry in the journal and, with `--wait`, the proof that it has taken effect everywhere. */
-import type { ControlResponse } from '../../../core/runtime/http-client.ts';
+/** `breakwater purge`: entries in the journal and, with `--wait`, the proof that they have taken effect everywhere. */
 import { type ApiAccess, type ApiOptions, askApi, findApi, jsonOf } from '../api-access.ts';
 import type { CliContext } from '../cli-context.ts';
-import { CommandError, exitCodes } from '../command-error.ts';
+import { CommandError, exitCodes, usageError } from '../command-error.ts';
 import { dryRunAnswer, dryRunLines } from '../dry-run.ts';
 import {
   acceptedLine,
-  type PurgeSelection,
+  judgePurge,
   type PurgeStatus,
   progressText,
-  purgeBody,
   purgeStatus,
-  resultLines,
 } from '../purge-progress.ts';
+import { type PurgeSelection, parseSelectorLines, purgeBodies } from '../purge-selection.ts';
+import { readInput } from '../read-input.ts';
+import { submitPurge } from '../submit-purge.ts';
 
 export interface PurgeOptions extends ApiOptions, PurgeSelection {
   /** Milliseconds. */
   wait?: number;
   json: boolean;
   dryRun?: boolean;
+  /** A file of selectors, or `-` for standard input. */
+  fromFile?: string;
+  idempotencyKey?: string;
+  acceptQuarantined?: boolean;
 }
 
 /** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
 const watchedLookMs = 200;
 const longestLookMs = 5000;
-const retryPauseMs = 300;
 const maxCountLooks = 6;
 const countPauseMs = 50;
 
-/** Resolves with the exit code: done, or not converged. Throws CommandError when the purge was refused. */
+/** Resolves with the exit code: done, or not converged. Throws CommandError when a purge was refused. */
 export async function purge(context: CliContext, options: PurgeOptions): Promise<number> {
-  const { terminal, clock } = context;
-  const body = purgeBody(options);
+  const bodies = purgeBodies(options, await selectorsOf(context, options));
   const access = findApi(options, context);
-  if (options.dryRun === true) return dryRun(context, access, body, options.json);
-  const beganMs = clock.monotonicMs();
-  const accepted = readStatus(jsonOf(await submit(context, access, body, options.wait ?? 0)));
-  if (options.wait === undefined) {
-    terminal.line(options.json ? JSON.stringify(accepted) : acceptedLine(accepted));
-    return exitCodes.done;
+  if (options.dryRun === true) return dryRun(context, access, bodies, options.json);
+  const beganMs = context.clock.monotonicMs();
+  const accepted = await submitAll(context, access, bodies, options);
+  // The journal has an order: where the last one has taken effect, so have those before it.
+  let code: number = exitCodes.done;
+  for (const each of accepted) {
+    const isConverged = await report(context, access, each, { ...options, beganMs });
+    if (!isConverged) code = exitCodes.notConverged;
   }
-  const judged = await waitForAll(context, access, accepted, options.wait);
+  return code;
+}
+
+async function selectorsOf(context: CliContext, { fromFile }: PurgeOptions) {
+  if (fromFile === undefined) return [];
+  const name = fromFile === '-' ? 'standard input' : fromFile;
+  return parseSelectorLines(await readInput(context.cwd, fromFile), name);
+}
+
+/** Hands all batches in, in order. One that is refused ends it; what was accepted before stays. */
+async function submitAll(
+  context: CliContext,
+  access: ApiAccess,
+  bodies: readonly Record<string, unknown>[],
+  options: PurgeOptions,
+): Promise<PurgeStatus[]> {
+  const key = options.idempotencyKey ?? context.random.hex(16);
+  const accepted: PurgeStatus[] = [];
+  for (const [index, body] of bodies.entries()) {
+    const each = {
+      body,
+      key: index === 0 ? key : `${key}.${index + 1}`,
+      waitMs: options.wait ?? 0,
+    };
+    try {
+      accepted.push(readStatus(jsonOf(await submitPurge(context, access, each))));
+    } catch (error) {
+      if (!(error instanceof CommandError) || index === 0) throw error;
+      const done = `after ${index} of ${bodies.length} batches were accepted`;
+      throw new CommandError(`${done}: ${error.message}`, error.exitCode);
+    }
+  }
+  return accepted;
+}
+
+/** Prints what became of one purge; false: it was waited for, and has not converged. */
+async function report(
+  context: CliContext,
+  access: ApiAccess,
+  accepted: PurgeStatus,
+  options: PurgeOptions & { beganMs: number },
+): Promise<boolean> {
+  const { terminal, clock } = context;
+  const { wait, json, beganMs } = options;
+  if (wait === undefined) {
+    terminal.progress('');
+    terminal.line(json ? JSON.stringify(accepted) : acceptedLine(accepted));
+    return true;
+  }
+  const judged = await waitForAll(context, access, accepted, beganMs + wait);
   const waitedMs = clock.monotonicMs() - beganMs;
   terminal.progress('');
   const last = await waitForCounts(context, access, judged);
-  if (options.json) terminal.line(JSON.stringify(last));
-  else for (const line of resultLines(last, waitedMs, access.base)) terminal.line(line);
-  return last.status === 'converged' ? exitCodes.done : exitCodes.notConverged;
+  const { isConverged, lines } = judgePurge(last, {
+    waitedMs,
+    nowMs: clock.nowMs(),
+    base: access.base,
+    acceptsQuarantined: options.acceptQuarantined ?? false,
+  });
+  if (json) terminal.line(JSON.stringify(last));
+  else for (const line of lines) terminal.line(line);
+  return isConverged;
 }
 
 /** Done only when every node has answered: what one has not looked at cannot be called nothing. */
 async function dryRun(
   { terminal }: CliContext,
   access: ApiAccess,
-  body: Record<string, unknown>,
+  bodies: readonly Record<string, unknown>[],
   isJson: boolean,
 ): Promise<number> {
+  const [body, ...more] = bodies;
+  // Responses that several batches match would count several times.
+  if (more.length > 0) throw usageError('a dry run takes as many selectors as one purge: 1,000');
   const json = { ...body, dryRun: true };
   const parsed = dryRunAnswer.safeParse(
     jsonOf(await askApi(access, '/v1/purges', { method: 'POST', json })),
@@ -66,38 +128,17 @@ async function dryRun(
   return parsed.data.nodes.every(({ ok }) => ok) ? exitCodes.done : exitCodes.refused;
 }
 
-/**
- * Hands the purge in. A purge-api that has just started takes none until it has heard of every node (503): who waits may
- * wait for that too. The key makes it one purge, however often it is sent.
- */
-async function submit(
-  { clock, random, terminal }: CliContext,
-  access: ApiAccess,
-  body: Record<string, unknown>,
-  waitMs: number,
-): Promise<ControlResponse> {
-  const deadlineMs = clock.monotonicMs() + waitMs;
-  const headers = { 'idempotency-key': random.hex(16) };
-  for (;;) {
-    const answer = await askApi(access, '/v1/purges', { method: 'POST', json: body, headers });
-    if (answer.status !== 503 || clock.monotonicMs() + retryPauseMs > deadlineMs) return answer;
-    terminal.progress('the purge API is starting …');
-    await clock.sleep(retryPauseMs);
-  }
-}
-
 async function waitForAll(
   { clock, terminal }: CliContext,
   access: ApiAccess,
   accepted: PurgeStatus,
-  waitMs: number,
+  deadlineMs: number,
 ): Promise<PurgeStatus> {
-  const deadlineMs = clock.monotonicMs() + waitMs;
   const lookMs = terminal.isWatched ? watchedLookMs : longestLookMs;
   const path = `/v1/purges/${encodeURIComponent(accepted.id)}`;
   let current = accepted;
   while (current.status !== 'converged' && clock.monotonicMs() < deadlineMs) {
-    terminal.progress(`purging: ${progressText(current)}`);
+    terminal.progress(`purging: ${progressText(current, clock.nowMs())}`);
     const leftMs = Math.ceil(deadlineMs - clock.monotonicMs());
     const answer = await askApi(access, `${path}?wait=${Math.max(1, Math.min(lookMs, leftMs))}ms`);
     current = readStatus(jsonOf(answer));
@@ -121,7 +162,10 @@ async function waitForCounts(
 }
 
 function isUncounted({ status, nodes }: PurgeStatus): boolean {
-  return status === 'converged' && nodes.some(({ matched }) => matched === null);
+  return (
+    status === 'converged' &&
+    nodes.some(({ matched, quarantined }) => matched === null && !quarantined)
+  );
 }
 
 function readStatus(value: unknown): PurgeStatus {

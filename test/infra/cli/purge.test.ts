@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { purge } from '../../../infra/cli/verbs/purge.ts';
 import { createContext } from '../support/cli-context.ts';
@@ -128,7 +131,7 @@ test('when the wait ends first, the exit code is 3 and the missing node is named
   const code = await purge(context, { ...asked, api: api.api, token: 'secret', wait: 20 });
   api.close();
   assert.equal(code, 3);
-  assert.match(context.terminal.out[0] ?? '', /^not converged after .*: par is behind$/);
+  assert.match(context.terminal.out[0] ?? '', /^not converged after .*: par behind$/);
 });
 
 test('--json prints what the API said, and nothing else', async () => {
@@ -160,4 +163,98 @@ test('something else that answers there is not taken for a purge API', async () 
     /is no purge API/,
   );
   api.close();
+});
+
+test('a connection that breaks is tried again with the same key, so that the purge is one', async () => {
+  const keys: unknown[] = [];
+  const server = createServer((request, response) => {
+    keys.push(request.headers['idempotency-key']);
+    if (keys.length < 3) return void request.socket.destroy();
+    response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify(pending));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const code = await purge(createContext(), { ...asked, api, token: 'secret' });
+  server.close();
+  assert.equal(code, 0);
+  assert.equal(keys.length, 3);
+  assert.deepEqual(new Set(keys).size, 1);
+});
+
+test('where nobody listens, and nothing is waited for, it is told at once', async () => {
+  const api = await startApi([[200, {}]]);
+  api.close();
+  await assert.rejects(purge(createContext(), { ...asked, api: api.api, token: 'secret' }), {
+    message: /^no network is running/,
+  });
+});
+
+test('a token at its limit is waited for within the wait', async () => {
+  const limited = { title: 'The limit of the token is reached', detail: 'x' };
+  const api = await startApi([
+    [429, limited],
+    [202, converged],
+  ]);
+  const code = await purge(createContext(), {
+    ...asked,
+    api: api.api,
+    token: 'secret',
+    wait: 5000,
+  });
+  api.close();
+  assert.equal(code, 0);
+  assert.equal(api.seen[0]?.key, api.seen[1]?.key);
+});
+
+test('a file of selectors goes in batches, each with a key of its own that follows from the given one', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-purge-file-'));
+  const lines = Array.from({ length: 1001 }, (_, n) => `tag t${n}`);
+  writeFileSync(path.join(folder, 'list'), lines.join('\n'));
+  const api = await startApi([[202, pending]]);
+  const context = createContext({ cwd: folder });
+  const options = { fromFile: 'list', idempotencyKey: 'deploy-7', tag: [] };
+  await purge(context, { ...asked, ...options, api: api.api, token: 'secret' });
+  api.close();
+  rmSync(folder, { recursive: true });
+  assert.deepEqual(
+    api.seen.map(({ key, body }) => [key, JSON.parse(body).tags.length]),
+    [
+      ['deploy-7', 1000],
+      ['deploy-7.2', 1],
+    ],
+  );
+  assert.equal(context.terminal.out.length, 2);
+});
+
+test('a file that cannot be read purges nothing', async () => {
+  const api = await startApi([[202, pending]]);
+  const options = { fromFile: 'missing', api: api.api, token: 'secret' };
+  await assert.rejects(purge(createContext(), { ...asked, ...options }), {
+    exitCode: 1,
+    message: /^missing cannot be read/,
+  });
+  api.close();
+  assert.equal(api.seen.length, 0);
+});
+
+test('quarantined nodes are exit code 3, and 0 where that is accepted', async () => {
+  const lost = { ...par, state: 'unreachable', quarantined: true };
+  const api = await startApi([[200, { ...converged, nodes: [lost] }]]);
+  const options = { ...asked, api: api.api, token: 'secret', wait: 1000 };
+  assert.equal(await purge(createContext(), options), 3);
+  assert.equal(await purge(createContext(), { ...options, acceptQuarantined: true }), 0);
+  api.close();
+});
+
+test('a dry run hands nothing in, and is refused where a node did not say', async () => {
+  const node = { node: 'par', role: 'edge', ok: true, matched: 2, complete: true, examples: [] };
+  const api = await startApi([
+    [200, { dryRun: true, nodes: [{ ...node, problem: null }] }],
+    [200, { dryRun: true, nodes: [{ ...node, ok: false, matched: null, problem: 'x' }] }],
+  ]);
+  const options = { ...asked, api: api.api, token: 'secret', dryRun: true };
+  assert.equal(await purge(createContext(), options), 0);
+  assert.equal(await purge(createContext(), options), 1);
+  api.close();
+  assert.deepEqual(JSON.parse(api.seen[0]?.body ?? ''), { tags: ['news'], dryRun: true });
 });
