@@ -48,19 +48,19 @@ async function startProcess(folder: string, lease = '50ms') {
   const { lines, kill } = run(folder, lease);
   const { value } = await lines.next();
   const listen = String(value).replace('listen ', '');
-  const call = async <Body = PurgeBody>(path: string, json?: unknown) => {
+  const call = async <Body = PurgeBody>(path: string, json?: unknown, headers = {}) => {
     const response = await controlRequest(`http://${listen}${path}`, {
       method: json === undefined ? 'GET' : 'POST',
-      headers: { authorization: 'Bearer token-of-all' },
+      headers: { authorization: 'Bearer token-of-all', ...headers },
       json,
       timeoutMs: 5000,
     });
     return { status: response.status, body: JSON.parse(response.body.toString()) as Body };
   };
   /** Asks again while purge-api waits for nodes that will not come. */
-  const purge = async (json: unknown) => {
-    let answer = await call('/v1/purges', json);
-    while (answer.status === 503) answer = await call('/v1/purges', json);
+  const purge = async (json: unknown, headers = {}) => {
+    let answer = await call('/v1/purges', json, headers);
+    while (answer.status === 503) answer = await call('/v1/purges', json, headers);
     return answer;
   };
   const head = async () => {
@@ -108,6 +108,27 @@ describe('purge-api is killed', () => {
       { kind: 'tag', tag: 'first' },
       { kind: 'tag', tag: 'second' },
     ]);
+  });
+
+  test('between append and answer: sent again under its key it is the same purge, and another body is a conflict', async () => {
+    const folder = newFolder();
+    const key = { 'idempotency-key': 'deploy-7' };
+    const before = await startProcess(folder, '10s');
+    const nodes = (['par', 'eu'] as const).map((id) =>
+      openNode(smallTopology(before.listen), id, empty(), { apply: () => new Promise(() => {}) }),
+    );
+    await before.purge({ tags: ['first'] });
+    const path = '/v1/purges?wait=60s';
+    const unanswered = assert.rejects(before.call(path, { tags: ['second'] }, key));
+    while ((await before.head()).seq < 2) await systemClock.sleep(5);
+    await before.kill();
+    await unanswered;
+    for (const { subscriber } of nodes) void subscriber.stop();
+    const after = await startProcess(folder);
+    const again = await after.purge({ tags: ['second'] }, key);
+    const other = await after.purge({ tags: ['other'] }, key);
+    assert.deepEqual([again.body.seq, other.status], [2, 409]);
+    assert.equal((await after.head()).seq, 2, 'nothing was doubled');
   });
 
   test('in the middle of appending: all that was durable is there, in one unbroken chain', async () => {
