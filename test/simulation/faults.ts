@@ -17,7 +17,7 @@ const someTime = (chance: Chance) =>
     : chance.between(0.9 * leaseMs, 3 * leaseMs);
 
 /** A node and purge-api do not hear of each other, or only in one direction. */
-const cutControl: Fault = ({ links, time, history }, chance) => {
+const cutControl: Fault = ({ links, time, history }, chance, clients) => {
   const id = chance.pick(caching);
   const way = chance.pick(['both', 'both', 'up', 'down']);
   history.note(`cut ${id} ${way}`);
@@ -28,7 +28,11 @@ const cutControl: Fault = ({ links, time, history }, chance) => {
   const isSlowAfterwards = chance.isLikely(0.4);
   return once(time, someTime(chance), () => {
     history.note(`healed ${id}`);
-    if (isSlowAfterwards) time.after(chance.between(300, 1500), slowDown(links, id, chance));
+    // What is purged in this moment converges without the node, if it has been away for long, and it is back before it hears.
+    if (isSlowAfterwards) {
+      void clients.purge({ kind: 'everything' }, false);
+      time.after(chance.between(300, 1500), slowDown(links, id, chance));
+    }
     for (const heal of heals) heal();
   });
 };
@@ -57,6 +61,23 @@ const slowControl: Fault = ({ links, time, history }, chance) => {
   const id = chance.pick(caching);
   history.note(`slow ${id}`);
   return once(time, someTime(chance), slowDown(links, id, chance));
+};
+
+/** A line gets slower and slower, and then is gone: what it has carried last was under way for long. */
+const fadeOut: Fault = ({ links, time, history }, chance) => {
+  const id = chance.pick(caching);
+  history.note(`fade ${id}`);
+  const recover = slowDown(links, id, chance);
+  let heals: (() => void)[] = [];
+  const cut = () => {
+    heals = [links.cut(id, 'purge'), links.cut('purge', id)];
+  };
+  const stopCut = once(time, chance.between(800, 2500), cut);
+  return once(time, chance.between(2, 4) * leaseMs, () => {
+    stopCut();
+    recover();
+    for (const heal of heals) heal();
+  });
 };
 
 const breakStreams: Fault = ({ control, history }, chance) => {
@@ -134,6 +155,8 @@ const kinds: readonly [Fault, ...Fault[]] = [
   cutControl,
   cutTiers,
   slowControl,
+  fadeOut,
+  fadeOut,
   breakStreams,
   kill,
   kill,
@@ -181,6 +204,7 @@ export async function loseJournal(
   const { time, links, journal, history, ledger } = network;
   const id: CachingId = chance.pick(caching);
   const heals = [links.cut(id, 'purge'), links.cut('purge', id)];
+  network.control.breakAll(id);
   history.note(`lost journal: ${id} is away`);
   // Nobody reads meanwhile: what the node has stored stays what it was.
   clients.stop();
@@ -196,8 +220,8 @@ export async function loseJournal(
     const lost = journal.entries.splice(-chance.pick([1, 1, 2]));
     history.note(`lost ${lost.length} entries`);
     for (const heal of heals) heal();
-    time.after(chance.between(200, 1200), () => network.start('purge'));
-    time.after(4000, () => clients.go(50, 2000));
+    time.after(chance.between(100, 1500), () => network.start('purge'));
+    time.after(5000, () => clients.go(50, 2000));
   };
   wait();
 }
