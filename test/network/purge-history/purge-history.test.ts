@@ -10,7 +10,7 @@ import { play, quarantineRevalidateMs } from './play.ts';
 import { summaryOf } from './summary.ts';
 
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(1_000_000));
-const forMs = 25_000;
+const forMs = 20_000;
 
 file.test(
   `no read, purge or node breaks a promise while the network is broken (seed ${seed})`,
