@@ -88,6 +88,17 @@ for (const [title, record, problem] of [
     /one target only/,
   ],
   [
+    'a DNAME at a wildcard',
+    '{ name: "*.a", type: DNAME, value: x.test }',
+    /wildcard cannot have DN/,
+  ],
+  [
+    'a wildcard that is delegated',
+    '{ name: "*", type: NS, value: x.test }',
+    /wildcard cannot have NS/,
+  ],
+  ['a DNAME to below itself', '{ name: a, type: DNAME, value: b.A.demo.test }', /never ends/],
+  [
     'an ALIAS at the server’s own name',
     '{ name: ns1, type: ALIAS, value: www.demo.test }',
     /has addr/,
