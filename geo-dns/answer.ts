@@ -11,6 +11,7 @@ import { classIn, type ResourceRecord, recordTypes } from '../core/dns/record.ts
 import { assertNever } from '../core/runtime/deps.ts';
 import { plainSteering, type SteeringRules } from '../core/topology/steering-schema.ts';
 import { tailored } from './address-hints.ts';
+import { type Challenges, lookupBeside } from './challenges.ts';
 import { type Denial, denialOf } from './dnssec/denial.ts';
 import type { Locate, Located } from './locate/locate.ts';
 import type { Reuse } from './prepared.ts';
@@ -22,7 +23,7 @@ import type { ClientSubnet, Edns } from './wire/edns.ts';
 import { type ExtendedError, extendedErrors } from './wire/extended-error.ts';
 import { type Message, opcodes, rcodes } from './wire/message.ts';
 import type { Query, Rejected } from './wire/query.ts';
-import { type Found, findZone, lookup, type Steering, type Zone, type Zones } from './zone.ts';
+import { type Found, findZone, type Steering, type Zone, type Zones } from './zone.ts';
 import { addressData } from './zone-build.ts';
 
 /** What we take over UDP, and the largest answer that we send over it (DNS flag day 2020: no fragments). */
@@ -35,6 +36,8 @@ export interface AnswerContext {
   zones: Zones;
   pops: readonly PopStanding[];
   locate: Locate;
+  /** Answered beside what zones have. */
+  challenges?: Challenges;
   /** The rules by host; absent: the plain ones. */
   steering?: ReadonlyMap<string, SteeringRules>;
   turns?: Turns;
@@ -150,7 +153,7 @@ function resolve(
   for (let aliases = 0; zone && aliases <= maxAliases && !seen.has(key); aliases += 1) {
     seen.add(key);
     if (!draft.zones.includes(zone)) draft.zones.push(zone);
-    const found = lookup(zone, key, type);
+    const found = lookupBeside(context.challenges, zone, key, type);
     switch (found.kind) {
       case 'cname':
       case 'dname': {

@@ -5,6 +5,7 @@
 import { type HostPort, parseHostPort } from '../core/runtime/addresses.ts';
 import type { MetricsSnapshot } from '../core/runtime/metrics.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
+import type { Challenges } from './challenges.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import { createResponder, dnsNodeOf } from './responder.ts';
 import type { PopStanding } from './select.ts';
@@ -17,6 +18,7 @@ export interface Answering {
   readonly bound: string;
   takeServed(current: Current): void;
   takePops(pops: readonly PopStanding[]): void;
+  takeChallenges(challenges: Challenges): void;
   /** The metrics of other threads; what this one has not counted yet is counted. */
   snapshots(): Promise<MetricsSnapshot[]>;
   close(): Promise<void>;
@@ -25,6 +27,7 @@ export interface Answering {
 interface Sources {
   served: () => Current;
   pops: () => readonly PopStanding[];
+  challenges: () => Challenges;
 }
 
 /** Binds the public listener of `context.node`; rejects with the system's error. */
@@ -39,7 +42,14 @@ export async function startAnswering(
   const listen = addressOf(node.listen);
   if (threads === 1) return answerHere(context, metrics, listen, sources);
   const data = { topology, files };
-  return startDnsWorkers(context, { nodeId: node.id, listen, threads, data, pops: sources.pops() });
+  return startDnsWorkers(context, {
+    nodeId: node.id,
+    listen,
+    threads,
+    data,
+    pops: sources.pops(),
+    challenges: sources.challenges(),
+  });
 }
 
 async function answerHere(
@@ -60,9 +70,10 @@ async function answerHere(
   );
   return {
     bound: server.bound,
-    // Both are looked at with each query.
+    // All are looked at with each query.
     takeServed() {},
     takePops() {},
+    takeChallenges() {},
     async snapshots() {
       responder.flush();
       return [];

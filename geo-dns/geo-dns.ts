@@ -16,6 +16,7 @@ import type { NodeContext } from '../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import { type AdminState, createAdmin } from './admin.ts';
 import { type Answering, startAnswering } from './answering.ts';
+import { type ChallengeKeeper, createChallengeKeeper } from './challenges.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
 import { createPopFilters, type PopFilters } from './pop-filters.ts';
 import { createPopView, type PopView } from './pop-view.ts';
@@ -53,9 +54,13 @@ export async function startDns(context: NodeContext): Promise<Service> {
   let isDraining = false;
   const notReady = () =>
     isDraining ? 'draining' : isReady ? undefined : 'the PoPs have not been probed yet';
+  const challenges = createChallengeKeeper(context.clock, (all) =>
+    state.answering?.takeChallenges(all),
+  );
   const { answering, admin, bound } = await listen(context, metrics, state, {
     notReady,
     pops: filters.standings,
+    challenges,
   });
   state.answering = answering;
   const prober = startProbes(context, metrics, view, topology);
@@ -75,7 +80,8 @@ export async function startDns(context: NodeContext): Promise<Service> {
     },
     topologyHash: () => state.current.topology.hash,
     onMessage: (message) => takeMessage(view, message),
-    async onRequest(what) {
+    async onRequest(what, body) {
+      if (what === 'acme') return challenges.take(body);
       if (what !== 'reload') throw new Error(`a DNS server has no answer to "${what}"`);
       return reload();
     },
@@ -96,6 +102,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
       stream.stop();
       state.prober?.stop();
       filters.stop();
+      challenges.stop();
       await Promise.all([answering.close(), admin.close()]);
     },
   };
@@ -106,11 +113,19 @@ async function listen(
   context: NodeContext,
   metrics: DnsMetrics,
   state: State,
-  { notReady, pops }: Pick<AdminState, 'notReady' | 'pops'>,
+  {
+    notReady,
+    pops,
+    challenges,
+  }: Pick<AdminState, 'notReady' | 'pops'> & { challenges: ChallengeKeeper },
 ) {
   const { topology, node } = context;
   const served = () => state.current;
-  const answering = await startAnswering(context, metrics, { served, pops });
+  const answering = await startAnswering(context, metrics, {
+    served,
+    pops,
+    challenges: challenges.now,
+  });
   const app = createAdmin({
     node: node.id,
     metrics: context.metrics,

@@ -8,6 +8,7 @@ import { deriveKey } from '../core/topology/load.ts';
 import type { DnsNode } from '../core/topology/schema.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import type { AnswerContext } from './answer.ts';
+import type { Challenges } from './challenges.ts';
 import { createCookies } from './cookies.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import { createSignAnswer } from './dnssec/sign-answer.ts';
@@ -36,6 +37,8 @@ export interface ResponderOptions {
   /** Of that moment; another object when anything has changed. */
   served: () => Served;
   pops: () => readonly PopStanding[];
+  /** Another object when any has changed. */
+  challenges: () => Challenges;
   /** How many threads share the node's clients, and so its rate limit. */
   threads: number;
 }
@@ -52,7 +55,7 @@ const flushMs = 1000;
 
 export function createResponder(deps: ResponderDeps, options: ResponderOptions): Responder {
   const { clock, random, metrics } = deps;
-  const { nodeId, served, pops, threads } = options;
+  const { nodeId, served, pops, challenges, threads } = options;
   const { secret, limits } = served().topology;
   const config = () => dnsNodeOf(served().topology, nodeId);
   const limiter = createRateLimiter(
@@ -64,7 +67,7 @@ export function createResponder(deps: ResponderDeps, options: ResponderOptions):
     keyOfDay: (day) => Buffer.from(deriveKey(secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
   const sign = createSignAnswer(createSigner({ clock, metrics }));
-  const prepared = createPreparedAnswers(clock, () => [served(), pops()]);
+  const prepared = createPreparedAnswers(clock, () => [served(), pops(), challenges()]);
   const turns = createTurns();
   const nsid = () => (config().nsid ? nodeId : undefined);
   const { idleMs: tcpIdleMs } = defaultTcpLimits;
@@ -73,6 +76,7 @@ export function createResponder(deps: ResponderDeps, options: ResponderOptions):
     respond: createRespond({ ...deps, limiter, cookies, nsid, tcpIdleMs, prepared, sign }, () => ({
       ...served(),
       pops: pops(),
+      challenges: challenges(),
       turns,
     })),
     flush: prepared.flush,

@@ -2,6 +2,7 @@
 import type { HostPort } from '../core/runtime/addresses.ts';
 import type { MetricsSnapshot } from '../core/runtime/metrics.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import type { Challenges } from './challenges.ts';
 import type { PopStanding } from './select.ts';
 import type { ZoneFiles } from './zone-source.ts';
 
@@ -19,11 +20,13 @@ export interface DnsWorkerStart {
   threads: number;
   data: ServedData;
   pops: readonly PopStanding[];
+  challenges: Challenges;
 }
 
 export type ToDnsWorker =
   | { type: 'served'; data: ServedData }
   | { type: 'pops'; pops: readonly PopStanding[] }
+  | { type: 'challenges'; challenges: Challenges }
   | { type: 'snapshot'; call: number }
   | { type: 'close' };
 

@@ -7,6 +7,7 @@ import { formatHostPort, type HostPort } from '../core/runtime/addresses.ts';
 import type { Clock, Timer } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
 import type { Metrics, MetricsSnapshot } from '../core/runtime/metrics.ts';
+import type { Challenges } from './challenges.ts';
 import type { PopStanding } from './select.ts';
 import type { DnsWorkerStart, FromDnsWorker, ServedData, ToDnsWorker } from './worker-messages.ts';
 
@@ -15,6 +16,7 @@ export interface DnsWorkerPool {
   readonly bound: string;
   takeServed(next: ServedData): void;
   takePops(pops: readonly PopStanding[]): void;
+  takeChallenges(challenges: Challenges): void;
   /** The metrics of all workers; those that do not answer in time are left out. */
   snapshots(): Promise<MetricsSnapshot[]>;
   close(): Promise<void>;
@@ -44,10 +46,10 @@ export async function startDnsWorkers(
   );
   const members = new Set<Worker>();
   const calls = createCalls(clock);
-  let { data, pops } = start;
+  let { data, pops, challenges } = start;
   let isClosing = false;
   const launch = async (listen: HostPort): Promise<number> => {
-    const workerData: DnsWorkerStart = { ...start, listen, data, pops };
+    const workerData: DnsWorkerStart = { ...start, listen, data, pops, challenges };
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
     let isListening = false;
     members.add(worker);
@@ -94,6 +96,10 @@ export async function startDnsWorkers(
     takePops(next) {
       pops = next;
       tell({ type: 'pops', pops });
+    },
+    takeChallenges(next) {
+      challenges = next;
+      tell({ type: 'challenges', challenges });
     },
     async snapshots() {
       const asked = [...members].map((worker) => calls.ask(worker));

@@ -22,12 +22,13 @@ async function run(parent: NonNullable<typeof parentPort>, start: DnsWorkerStart
   const metrics = createDnsMetrics(registry);
   const deps = { clock: systemClock, random: systemRandom, log, metrics };
   const tell = (message: FromDnsWorker) => parent.postMessage(message);
-  let { pops } = start;
+  let { pops, challenges } = start;
   let { current } = await loadSources(deps, data.topology, nodeId, { files: data.files });
   const { respond, flush, stop } = createResponder(deps, {
     nodeId,
     served: () => current,
     pops: () => pops,
+    challenges: () => challenges,
     threads,
   });
   const { exempt } = data.topology.limits;
@@ -51,6 +52,9 @@ async function run(parent: NonNullable<typeof parentPort>, start: DnsWorkerStart
     switch (message.type) {
       case 'pops':
         pops = message.pops;
+        break;
+      case 'challenges':
+        challenges = message.challenges;
         break;
       case 'served':
         loading = loading

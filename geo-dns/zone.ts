@@ -72,12 +72,12 @@ export function findZone(zones: Zones, key: string): Zone | undefined {
   return undefined;
 }
 
-/** What `zone` has for a name within it and a type. Follows no CNAME. */
-export function lookup(zone: Zone, key: string, type: number): Found {
+/** What `zone` has for a name within it and a type; `made`: what the name has in place of that. Follows no CNAME. */
+export function lookup(zone: Zone, key: string, type: number, made?: ZoneNode): Found {
   const cut = cutAbove(zone, key);
   // Of a delegation, DS alone is this side's to answer (RFC 4035 §3.1.4.1).
   if (cut !== undefined && !(cut === key && type === recordTypes.DS)) return referralAt(zone, cut);
-  const node = zone.nodes.get(key);
+  const node = made ?? zone.nodes.get(key);
   if (node) return lookupNode(zone, node, type);
   const encloser = closestEncloser(zone, key);
   const dname = zone.nodes.get(encloser)?.rrsets.get(recordTypes.DNAME)?.[0];

@@ -8,6 +8,7 @@ import { type Changes, changesBetween } from '../core/topology/changes.ts';
 import { dataFolder, nodesOf } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
+import { type AcmeChallenges, createAcmeChallenges } from './acme-challenges.ts';
 import type { ReloadAnswer, ReloadOutcome } from './api.ts';
 import { type Caller, createTokenAuth, outsideOf } from './auth.ts';
 import { type Evidence, openEvidence } from './evidence.ts';
@@ -36,6 +37,7 @@ export interface Assembly {
   /** The same, and asks every node to do so. */
   reloadAll(): Promise<ReloadOutcome>;
   evidence: Evidence;
+  acme: AcmeChallenges;
 }
 
 const reloadTimeoutMs = 10_000;
@@ -74,8 +76,10 @@ export function assemble(context: NodeContext): Assembly {
     {
       onAcknowledged: purges.acknowledged,
       onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
+      onDnsWelcomed: (nodeId) => greetDns(acme, nodeId),
     },
   );
+  const acme = createAcmeChallenges({ clock, metrics: context.metrics, ask: fanOut.ask });
   const reloadSelf = () => {
     const plan = changesBetween(topology, context.loadAgain(), context.node.id);
     topology = plan.merged;
@@ -96,8 +100,14 @@ export function assemble(context: NodeContext): Assembly {
     authenticate: (authorization) => authenticate(authorization),
     reloadSelf,
     evidence,
+    acme,
     reloadAll: () => reloadNetwork(fanOut, context.node.id, reloadSelf, () => topology),
   };
+}
+
+/** A DNS server that was away, or has started anew, answers what is kept. */
+function greetDns(acme: AcmeChallenges, nodeId: string): void {
+  if (acme.list().length > 0) void acme.tell([nodeId]);
 }
 
 async function reloadNetwork(

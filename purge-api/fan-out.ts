@@ -28,6 +28,8 @@ export interface FanOutOptions {
   /** Some node has acknowledged more than before, or is quarantined. */
   onAcknowledged(): void;
   onAppend(nodeId: string, message: AppendMessage): Promise<AppendAnswer>;
+  /** A DNS server has connected, and can be asked. */
+  onDnsWelcomed(nodeId: string): void;
 }
 
 export type RequestKind = Extract<DownMessage, { type: 'request' }>['what'];
@@ -98,6 +100,7 @@ export function createFanOut(deps: FanOutDeps, options: FanOutOptions): FanOut {
       options.onAcknowledged();
     },
     onAppend: options.onAppend,
+    onDnsWelcomed: options.onDnsWelcomed,
     onReply: questions.settle,
     async onLost(reason: string) {
       deps.metrics.identityRenewed();

@@ -40,6 +40,8 @@ export interface LinkEvents {
   onLost(reason: string): Promise<void>;
   /** The node's position has been judged; if entries were lost, the journal has its new identity by now. */
   onPositionSaid(nodeId: string): void;
+  /** A DNS server has connected, and can be asked. */
+  onDnsWelcomed(nodeId: string): void;
   /** A caching node has asked for its lease. */
   onAsked(link: NodeLink): void;
   onAcknowledged(link: NodeLink): void;
@@ -181,6 +183,7 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   // geo-dns stores no responses, so it has no use for the journal.
   if (hello.role === 'dns') {
     duplex.send({ type: 'welcome', head: journal.head(), resume: 'follow' });
+    events.onDnsWelcomed(nodeId);
     return;
   }
   const holds = hello.position !== null && (await journal.holds(hello.position));

@@ -17,6 +17,7 @@ const catalogue = {
   'idempotency-conflict': [409, 'The Idempotency-Key was used for another purge'],
   'body-too-large': [413, 'The body is too large'],
   'unsupported-media-type': [415, 'The body must be application/json'],
+  'too-many-challenges': [429, 'Too many ACME challenges are kept'],
   'internal-error': [500, 'Something failed here'],
   'journal-unavailable': [503, 'The journal cannot be written'],
   starting: [503, 'Purges are not taken yet'],

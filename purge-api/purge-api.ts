@@ -14,6 +14,7 @@ import { acceptDuplex } from '../core/runtime/duplex.ts';
 import type { Service } from '../core/runtime/service.ts';
 import { type Bound, recordBound } from '../core/topology/nodes.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
+import { addAcmeRoutes } from './acme-api.ts';
 import { createApi } from './api.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { createNodeAuth } from './auth.ts';
@@ -31,9 +32,9 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
   const parts = assemble(context);
   // Known once both listeners are bound; the API may be asked a moment earlier.
   let announced: Bound | undefined;
-  const api = httpServer(
-    getRequestListener(createApi(apiDeps(context, parts, () => announced)).fetch, noGlobals),
-  );
+  const app = createApi(apiDeps(context, parts, () => announced));
+  addAcmeRoutes(app, { challenges: parts.acme, topology: parts.topology });
+  const api = httpServer(getRequestListener(app.fetch, noGlobals));
   api.maxConnections = maxConnections;
   api.on('drop', () => parts.metrics.connectionRefused());
   const nodeAuth = createNodeAuth(topology.secret);

@@ -217,7 +217,7 @@ export const downMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('request'),
     request: z.string(),
-    what: z.enum(['reload', 'explain', 'dry-run', 'warm']),
+    what: z.enum(['reload', 'explain', 'dry-run', 'warm', 'acme']),
     body: z.unknown(),
   }),
   z.strictObject({

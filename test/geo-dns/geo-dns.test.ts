@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { txtStrings } from '../../core/dns/record.ts';
 import {
   type DownMessage,
   type NodeHealth,
@@ -342,6 +343,34 @@ test('keys are read at the start, which needs them, and again by a reload, which
   assert.match((await service.reload?.()) ?? '', /restart: dns\.ns1\.zones\.demo\.test\.dnssec$/);
   assert.equal(await keyCount(), 2);
 });
+
+for (const workers of [1, 2]) {
+  test(`ACME challenges come over the stream and are answered until they are taken back: ${workers} threads`, async (t) => {
+    const dns = plainDns.replace('ttl: 30s', `ttl: 30s\n    workers: ${workers}`);
+    const { purge, port, ready } = await setUp(t, slow, undefined, dns);
+    await ready();
+    const texts = async () => {
+      const query = buildQuery({ name: '_acme-challenge.www.demo.test', type: 'TXT' });
+      const { answers } = await askUdp(port, query);
+      return answers.flatMap(({ data }) => (data.type === 'TXT' ? txtStrings(data) : []));
+    };
+    const tell = (request: string, ...values: string[]) => {
+      const challenges = values.map((value) => ({
+        host: 'www.demo.test',
+        value,
+        leftMs: 3_600_000,
+      }));
+      return purge.send({ type: 'request', request, what: 'acme', body: { challenges } });
+    };
+    assert.deepEqual(await texts(), []);
+    const value = 'v'.repeat(43);
+    await tell('r1', value);
+    assert.deepEqual((await purge.got('reply')).ok, true);
+    await until(async () => ((await texts())[0] === value ? true : undefined));
+    await tell('r2');
+    await until(async () => ((await texts()).length === 0 ? true : undefined));
+  });
+}
 
 test('a start with a database that is missing is refused with what to do, and binds nothing', async () => {
   const topology = dnsNetwork({

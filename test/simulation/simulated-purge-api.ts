@@ -80,6 +80,7 @@ export function startPurgeApi(options: PurgeApiOptions): SimulatedPurgeApi {
     { clock, random: chance, log, metrics, journal, registry, leases, gate },
     {
       onAcknowledged: purges.acknowledged,
+      onDnsWelcomed() {},
       onAppend: async () => ({ ok: false, problem: 'no node of the simulation appends' }),
     },
   );
