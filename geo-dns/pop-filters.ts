@@ -10,7 +10,7 @@ import type { Log } from '../core/runtime/log.ts';
 import { type DampingRules, holdLeftMs, nextPenalty, noPenalty, type Penalty } from './damping.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import type { PopStanding } from './select.ts';
-import { nextShare, type SheddingRules } from './shedding.ts';
+import { nextShare, rulesAmong, type SheddingRules } from './shedding.ts';
 
 export interface FilterRules {
   damping: DampingRules;
@@ -57,12 +57,15 @@ export function createPopFilters(
     const elapsedMs = nowMs - lastMs;
     lastMs = nowMs;
     seen = view();
+    const { damping, shedding } = rules();
+    const loads = seen.flatMap(({ standing, load }) => (standing === 'in' ? [load] : []));
+    const now = { damping, shedding: rulesAmong(shedding, loads) };
     const next = seen.map((standing) => {
       const before = states.get(standing.pop.id) ?? freshState(standing);
-      const state = nextState(before, standing, { nowMs, elapsedMs }, rules());
+      const state = nextState(before, standing, { nowMs, elapsedMs }, now);
       states.set(standing.pop.id, state);
       report(standing, before, state);
-      return filtered(standing, state, rules().damping);
+      return filtered(standing, state, damping);
     });
     const kept = new Set(seen.map(({ pop }) => pop.id));
     for (const id of states.keys()) if (!kept.has(id)) states.delete(id);

@@ -21,6 +21,16 @@ const gain = 0.5;
 /** A pause, such as that of a suspended machine, is no overload that lasted. */
 const longestStepMs = 5000;
 
+/**
+ * The rules while the PoPs that are in have these loads. When all are full, clients who are sent away are no better off: the
+ * limits rise with the mean load, so that PoPs even out and then keep their own clients. Pure.
+ */
+export function rulesAmong(rules: SheddingRules, loads: readonly number[]): SheddingRules {
+  const mean = loads.reduce((sum, load) => sum + load, 0) / Math.max(1, loads.length);
+  const factor = Math.max(1, mean / rules.above);
+  return { ...rules, above: rules.above * factor, below: rules.below * factor };
+}
+
 /** The share of its networks that a PoP keeps after `elapsedMs` at `load`, when it kept `share` before. Pure. */
 export function nextShare(
   share: number,

@@ -5,12 +5,13 @@
 
 import type { RecordData } from '../core/dns/record.ts';
 import type { Steered } from './answer.ts';
+import type { Located } from './locate/locate.ts';
 import type { Candidate } from './select.ts';
 
 /** A TXT string holds 255 bytes (RFC 1035 §3.3). */
 const maxStringBytes = 255;
-/** PoPs listed at most, so that the answer fits a datagram. */
-const maxListed = 12;
+/** PoPs listed at most. Beyond some twenty the answer does not fit a datagram, and comes over TCP. */
+const maxListed = 100;
 
 /** The TXT data that explains `steered`. */
 export function explainTxt(steered: Steered): RecordData {
@@ -32,7 +33,9 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
     `basis=${basis}`,
     ...(first ? distances(first) : []),
     `scope=${scopePrefixLength}`,
+    ...whereabouts(located),
     ...(policy === 'latency' ? [] : [`policy=${policy}`]),
+    ...(first && first.standing !== 'in' ? [`standing=${first.standing}`] : []),
     ...(chosen.length > 1 ? [`answer=${chosen.map(({ pop }) => pop.id).join(' ')}`] : []),
     ...candidates
       .slice(1, maxListed)
@@ -40,6 +43,18 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
         (other) =>
           `then=${[other.pop.id, ...distances(other), ...reasonOf(other, first), standingOf(other)].join(' ')}`,
       ),
+  ];
+}
+
+/** What a what-if needs to choose anew: the place as a point, and how wide a network shares it. */
+function whereabouts(located: Located): string[] {
+  if (located.source === 'none') return [`within=${located.prefixLength}`];
+  const { latitude, longitude, country, continent, prefixLength } = located;
+  return [
+    `at=${latitude},${longitude}`,
+    ...(country === undefined ? [] : [`country=${country}`]),
+    ...(continent === undefined ? [] : [`continent=${continent}`]),
+    `within=${prefixLength}`,
   ];
 }
 
@@ -56,6 +71,6 @@ function distances({ distanceKm, loadKm, load, share }: Candidate): string[] {
   return [
     ...(distanceKm === undefined ? [] : [`distance-km=${Math.round(distanceKm)}`]),
     ...(loadKm === 0 ? [] : [`load=${load.toFixed(2)}`, `load-km=${Math.round(loadKm)}`]),
-    ...(share === undefined ? [] : [`share=${share.toFixed(2)}`]),
+    ...(share === undefined ? [] : [`share=${share}`]),
   ];
 }

@@ -342,6 +342,8 @@ test('_why.HOST tells place, source, distance and the PoPs that come next', () =
     'basis=subnet',
     'distance-km=0',
     'scope=24',
+    'at=35.68,139.69',
+    'within=24',
     'then=nyc distance-km=10850 load=0.75 load-km=500 in',
     'then=par distance-km=9713 unhealthy',
   ]);

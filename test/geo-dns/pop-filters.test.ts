@@ -88,6 +88,13 @@ test('a PoP above its capacity keeps a smaller and smaller share, told in steps,
   assert.equal(par().share, undefined);
 });
 
+test('when all are full alike, each keeps its clients', async () => {
+  const { clock, filters, tell } = setUp();
+  tell({ par: { load: 2 }, nyc: { load: 2 }, tyo: { load: 2 } });
+  await clock.advance(60_000);
+  assert.ok(filters.standings().every(({ share }) => share === undefined));
+});
+
 test('the array is the same until something in it changes', async () => {
   const { clock, filters, tell } = setUp();
   const before = filters.standings();

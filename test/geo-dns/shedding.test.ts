@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextShare, type SheddingRules } from '../../geo-dns/shedding.ts';
+import { nextShare, rulesAmong, type SheddingRules } from '../../geo-dns/shedding.ts';
 
 const rules: SheddingRules = { above: 0.8, below: 0.7, windowMs: 30_000 };
 const second = 1000;
@@ -48,3 +48,9 @@ for (const wanted of [0.9, 1.2, 2, 5, 15]) {
     assert.ok(least > 0.45, `clients of a PoP with room were sent away: ${least}`);
   });
 }
+
+test('where all PoPs are full the limits rise with their mean load; one full PoP among idle ones does not move them', () => {
+  assert.deepEqual(rulesAmong(rules, [1.6, 1.6]), { above: 1.6, below: 1.4, windowMs: 30_000 });
+  assert.deepEqual(rulesAmong(rules, [1.5, 0, 0]), rules);
+  assert.deepEqual(rulesAmong(rules, []), rules);
+});
