@@ -42,16 +42,18 @@ export interface Assembly {
 
 const reloadTimeoutMs = 10_000;
 
-/** Opens the journal and wires everything to it. Throws when the journal cannot be opened. */
-export function assemble(context: NodeContext): Assembly {
+/** Wires everything to the journal: the one that is given, else the SQLite file. Throws when that cannot be opened. */
+export function assemble(context: NodeContext, opened?: Journal): Assembly {
   const { clock, random, log } = context;
   let { topology } = context;
   let authenticate = createTokenAuth(topology.purge.tokens);
-  const journal = openSqliteJournal(context, {
-    file: path.join(dataFolder(topology, context.node.id), 'journal.sqlite'),
-    retentionMs: topology.purge.journal.retentionMs,
-    onReplaced: (reason) => fanOut.resetAll(reason),
-  });
+  const openFile = () =>
+    openSqliteJournal(context, {
+      file: path.join(dataFolder(topology, context.node.id), 'journal.sqlite'),
+      retentionMs: topology.purge.journal.retentionMs,
+      onReplaced: (reason) => fanOut.resetAll(reason),
+    });
+  const journal = opened ?? openFile();
   const metrics = createPurgeMetrics(context.metrics, {
     headSeq: () => journal.head().seq,
     connectedNodes: () => fanOut.connectedIds().length,

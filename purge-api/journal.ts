@@ -64,6 +64,8 @@ export interface Journal {
   renewIdentity(reason: string): Promise<Position>;
   /** Forgets a part of what is beyond the retention; returns how many entries. The newest entry always stays. */
   prune(): Promise<number>;
+  /** The node has applied everything up to `seq`; for journals that show operators how far each node is. Never waited for. */
+  acknowledged?(nodeId: string, seq: number): void;
   close(): Promise<void>;
 }
 

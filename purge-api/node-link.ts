@@ -194,6 +194,7 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   if (standing.kind === 'lost') return;
   if (standing.kind === 'reset') return resetLink(state, standing.reason);
   registry.find(nodeId)?.acks.begin(standing.position);
+  journal.acknowledged?.(nodeId, standing.position.seq);
   duplex.send({ type: 'welcome', head: bounds.head, resume: 'follow' });
   feed.begin(standing.position);
   events.onAcknowledged(link);
@@ -218,6 +219,7 @@ async function acknowledge(state: LinkState, link: NodeLink, ack: Ack): Promise<
   }
   registry.acknowledged(nodeId, position, appliedAtMs);
   if (hello) deps.witness?.acknowledged(hello, ack);
+  journal.acknowledged?.(nodeId, position.seq);
   feed.acknowledged(position.seq);
   events.onAcknowledged(link);
 }

@@ -18,7 +18,9 @@ import { addAcmeRoutes } from './acme-api.ts';
 import { createApi } from './api.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { createNodeAuth } from './auth.ts';
+import type { FanOut } from './fan-out.ts';
 import { closeServer, listen } from './listen.ts';
+import { openRemoteJournal } from './remote-journal.ts';
 
 const pruneIntervalMs = 60_000;
 /** Callers and streams together. */
@@ -29,7 +31,10 @@ const closeLimitMs = 2000;
 /** Starts purge-api; resolves when it listens. Rejects with the system's error when it cannot. */
 export async function startPurgeApi(context: NodeContext): Promise<Service> {
   const { topology, node, clock, log, instance } = context;
-  const parts = assemble(context);
+  let fanOut: FanOut | undefined;
+  const journal = await openRemoteJournal(context, () => fanOut);
+  const parts = assemble(context, journal);
+  fanOut = parts.fanOut;
   // Known once both listeners are bound; the API may be asked a moment earlier.
   let announced: Bound | undefined;
   const app = createApi(apiDeps(context, parts, () => announced));

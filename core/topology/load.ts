@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Finding, formatProblem, type Problem, parseConfig } from '../runtime/config.ts';
 import { crossCheck } from './cross-checks.ts';
+import { journalSecrets, withJournalSecrets } from './journal-schema.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -73,6 +74,7 @@ export function parseTopology(text: string, file: string, environment: Environme
     purge: {
       ...value.purge,
       tokens: value.purge.tokens.map((token) => ({ ...token, secret: secretOf(token.secret) })),
+      journal: withJournalSecrets(value.purge.journal, secretOf),
     },
     dns: value.dns.map((dns) => ({
       ...dns,
@@ -125,6 +127,10 @@ function unresolvableSecrets(
     ...value.purge.tokens.map((token, index) => ({
       path: ['purge', 'tokens', index, 'secret'],
       message: token.secret,
+    })),
+    ...journalSecrets(value.purge.journal).map(({ path: within, text }) => ({
+      path: ['purge', 'journal', ...within],
+      message: text,
     })),
   ];
   return given.flatMap(({ path: where, message: text }) => {

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { isTextType, textTypes } from '../dns/rdata-text.ts';
+import { journalSchema } from './journal-schema.ts';
 import { continent, country, steering } from './steering-schema.ts';
 import {
   domainName,
@@ -360,14 +361,7 @@ const purge = z.strictObject({
   reach: reachAddress.optional(),
   admin: listenAddress,
   tokens: z.array(token).default([]),
-  journal: z
-    .strictObject({
-      kind: z.enum(['sqlite']).default('sqlite'),
-      /** How long entries are kept; a node that was away for longer starts empty. */
-      retention: duration.default(30 * 86400e3),
-    })
-    .prefault({})
-    .transform(({ retention, ...rest }) => ({ ...rest, retentionMs: retention })),
+  journal: journalSchema,
 });
 
 const limits = z

@@ -98,6 +98,9 @@ const doors: Record<string, string[]> = {
   ws: ['core/runtime/duplex.ts'],
   undici: ['core/upstream/dial.ts', 'core/runtime/http-client.ts'],
   maxmind: ['geo-dns/locate.ts', 'geo-dns/locate/'],
+  // Loaded only where the journal's kind is nats.
+  '@nats-io/transport-node': ['purge-api/nats/broker.ts'],
+  '@nats-io/jetstream': ['purge-api/nats/broker.ts'],
   'ipaddr.js': ['core/runtime/addresses.ts'],
   'structured-headers': ['core/http/'],
   commander: ['infra/cli/'],
