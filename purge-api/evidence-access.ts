@@ -88,6 +88,7 @@ export function createEvidenceAccess(deps: EvidenceStoreDeps, path: string): Evi
     close() {
       book?.file.database.close();
       book = undefined;
+      began = undefined;
     },
   };
 }

@@ -55,6 +55,7 @@ export function openEvidenceStore(
   let floorSeq = 0;
   let isPruned = true;
   let timer: Timer | undefined;
+  let isClosed = false;
 
   const writeGroup = () => {
     const group = waiting.slice(0, maxGroup);
@@ -91,6 +92,7 @@ export function openEvidenceStore(
       declaredSeq = access.run('read', (book) => lastDeclared(book, head.identity)) ?? 0;
     },
     add(item) {
+      if (isClosed) return;
       if (waiting.length >= maxWaiting) return metrics.dropped('queue', 1);
       if (item.kind === 'declared') declaredSeq = item.position.seq;
       waiting.push(item);
@@ -107,6 +109,7 @@ export function openEvidenceStore(
       schedule();
     },
     close() {
+      isClosed = true;
       timer?.cancel();
       // A file that cannot be written takes none, however often it is tried.
       for (let before = Number.POSITIVE_INFINITY; waiting.length < before; ) {

@@ -2,6 +2,7 @@
  * Purge-api's desk of evidence: its own key, the pinned keys of the nodes, the witness of what they say, the store that keeps it,
  * and the documents made of it.
  */
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { JournalEntry, Position } from '../core/purge/command.ts';
 import type { EvidenceDocument } from '../core/purge/evidence.ts';
@@ -35,11 +36,12 @@ export interface Evidence {
   close(): void;
 }
 
-/** Opens what lies in purge-api's data folder, which the open journal holds for this process. */
+/** Opens what lies in purge-api's data folder, which no other process may use. */
 export function openEvidence(context: NodeContext, journal: Journal): Evidence {
   const { clock, log, topology, node } = context;
   const { network } = topology;
   const folder = dataFolder(topology, node.id);
+  mkdirSync(folder, { recursive: true });
   const metrics = createEvidenceMetrics(context.metrics);
   const key = loadSigningKey(folder);
   const keys = openNodeKeys({ clock, log, metrics }, path.join(folder, 'node-keys.json'));

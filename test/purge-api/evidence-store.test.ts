@@ -99,6 +99,14 @@ describe('what is kept of an entry', () => {
     assert.equal(clock.pending, 0);
   });
 
+  test('what comes after the close is nothing, and opens nothing', async () => {
+    const { store, clock } = open();
+    store.close();
+    store.add(ack('par', at(1)));
+    assert.equal(store.read(1), undefined);
+    assert.equal(clock.pending, 0);
+  });
+
   test('an acknowledgement again, or of less than before, adds nothing', () => {
     const { store } = open();
     store.add(ack('par', at(5)));
