@@ -82,6 +82,7 @@ export function openEvidenceStore(
     if (waiting.length > 0 || !isPruned) schedule();
   };
   const schedule = () => {
+    if (isClosed) return;
     const delayMs = waiting.length >= maxGroup ? 0 : writeDelayMs;
     timer ??= clock.after(access.hasFailed() ? retryMs : delayMs, tick);
   };
@@ -92,7 +93,6 @@ export function openEvidenceStore(
       declaredSeq = access.run('read', (book) => lastDeclared(book, head.identity)) ?? 0;
     },
     add(item) {
-      if (isClosed) return;
       if (waiting.length >= maxWaiting) return metrics.dropped('queue', 1);
       if (item.kind === 'declared') declaredSeq = item.position.seq;
       waiting.push(item);

@@ -103,6 +103,7 @@ describe('what is kept of an entry', () => {
     const { store, clock } = open();
     store.close();
     store.add(ack('par', at(1)));
+    store.prune(1);
     assert.equal(store.read(1), undefined);
     assert.equal(clock.pending, 0);
   });
