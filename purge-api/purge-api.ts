@@ -31,10 +31,7 @@ const closeLimitMs = 2000;
 /** Starts purge-api; resolves when it listens. Rejects with the system's error when it cannot. */
 export async function startPurgeApi(context: NodeContext): Promise<Service> {
   const { topology, node, clock, log, instance } = context;
-  let fanOut: FanOut | undefined;
-  const journal = await openRemoteJournal(context, () => fanOut);
-  const parts = assemble(context, journal);
-  fanOut = parts.fanOut;
+  const parts = await openParts(context);
   // Known once both listeners are bound; the API may be asked a moment earlier.
   let announced: Bound | undefined;
   const app = createApi(apiDeps(context, parts, () => announced));
@@ -78,6 +75,20 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
       return `applied: ${list(applied)}; needs a restart: ${list(refused)}`;
     },
   };
+}
+
+/** The parts over the journal of the configuration; a connection to a journal elsewhere is not left open when they fail. */
+async function openParts(context: NodeContext): Promise<Assembly> {
+  let fanOut: FanOut | undefined;
+  const journal = await openRemoteJournal(context, () => fanOut);
+  try {
+    const parts = assemble(context, journal);
+    fanOut = parts.fanOut;
+    return parts;
+  } catch (error) {
+    await journal?.close();
+    throw error;
+  }
 }
 
 /** Binds both listeners, or neither. */

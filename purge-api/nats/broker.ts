@@ -1,5 +1,5 @@
 /**
- * The door of the NATS packages: one stream of one JetStream account, as the journal needs it. Loaded only where the journal's
+ * The door of JetStream: one stream of one JetStream account, as the journal needs it. Loaded only where the journal's
  * kind is `nats`.
  *
  * Invariants: every call ends within `requestLimitMs`; nothing is sent while the connection is down, so that no message of
@@ -17,16 +17,9 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import {
-  AuthorizationError,
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  headers,
-  type NatsConnection,
-  nanos,
-} from '@nats-io/transport-node';
+import { headers, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { NatsSettings } from '../../core/topology/journal-schema.ts';
+import { connectServers, requestLimitMs, watchConnection } from './connection.ts';
 
 export interface BrokerMessage {
   streamSeq: number;
@@ -84,10 +77,6 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** Of one request to the server. */
-const requestLimitMs = 1500;
-const reconnectMs = 200;
-
 /** Error codes of the JetStream API (`server/errors.json` of nats-server). */
 const streamNotFound = 10059;
 const wrongLastSequence: readonly number[] = [10071, 10164];
@@ -100,20 +89,9 @@ export const isOtherWriter = (error: unknown): boolean =>
 export const isReplicasRefused = (error: unknown): boolean =>
   noReplicas.includes(codeOf(error) ?? 0);
 
-/** It will be refused again: somebody has to change something first. */
-export class BrokerRefusal extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'BrokerRefusal';
-  }
-}
-
-export const isRefusal = (error: unknown): boolean =>
-  error instanceof BrokerRefusal || error instanceof AuthorizationError;
-
 /** Connects; rejects when no server answers or JetStream is not enabled. */
 export async function connectBroker(settings: NatsSettings, name: string): Promise<Broker> {
-  const connection = await connect(connectionOptions(settings, name));
+  const connection = await connectServers(settings, name);
   try {
     const manager = await jetstreamManager(connection, { timeout: requestLimitMs });
     const client = jetstream(connection, { timeout: requestLimitMs });
@@ -122,34 +100,6 @@ export async function connectBroker(settings: NatsSettings, name: string): Promi
     await connection.close();
     throw error;
   }
-}
-
-function connectionOptions(settings: NatsSettings, name: string): ConnectionOptions {
-  const { servers, user, password, token, credentials, tls } = settings;
-  return {
-    servers,
-    name,
-    timeout: requestLimitMs,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectMs,
-    reconnectJitter: reconnectMs,
-    // Credentials may be mended while we run; giving up would need a restart.
-    ignoreAuthErrorAbort: true,
-    pingInterval: 5000,
-    maxPingOut: 2,
-    ...(user !== undefined && { user, pass: password ?? '' }),
-    ...(token !== undefined && { token }),
-    ...(credentials !== undefined && {
-      authenticator: credsAuthenticator(new TextEncoder().encode(credentials)),
-    }),
-    ...(tls && {
-      tls: {
-        ...(tls.ca !== undefined && { ca: tls.ca }),
-        ...(tls.certificate !== undefined && { cert: tls.certificate }),
-        ...(tls.key !== undefined && { key: tls.key }),
-      },
-    }),
-  };
 }
 
 function createBroker(
@@ -260,29 +210,6 @@ function createConsumers(
         }
         return heads;
       }),
-  };
-}
-
-/** Follows the state of the connection, which its own methods do not tell. */
-function watchConnection(connection: NatsConnection) {
-  let isConnected = true;
-  const listeners: ((isConnected: boolean) => void)[] = [];
-  const set = (now: boolean) => {
-    if (now === isConnected) return;
-    isConnected = now;
-    for (const listener of listeners) listener(now);
-  };
-  const follow = async () => {
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect' || type === 'close') set(false);
-      if (type === 'reconnect') set(true);
-    }
-    set(false);
-  };
-  void follow();
-  return {
-    isConnected: () => isConnected,
-    onConnection: (listener: (isConnected: boolean) => void) => void listeners.push(listener),
   };
 }
 

@@ -10,7 +10,8 @@ import type { NatsSettings } from '../../core/topology/journal-schema.ts';
 import type { Journal } from '../journal.ts';
 import { type Append, tryAppend } from './append.ts';
 import { createAppendQueue } from './append-queue.ts';
-import { type Broker, connectBroker, isRefusal } from './broker.ts';
+import { type Broker, connectBroker } from './broker.ts';
+import { isRefusal } from './connection.ts';
 import { warnOfLazySync } from './durability.ts';
 import { createNatsMetrics, type NatsMetrics } from './nats-metrics.ts';
 import { createNodeConsumers } from './node-consumers.ts';
@@ -75,7 +76,12 @@ export async function openNatsJournal(
   const commitOnce = (group: readonly Append[]) =>
     session.exclusive(async () => {
       await session.ensure();
-      return tryAppend(appendDeps, group);
+      // Damage is found before anything is sent, so a second try sends nothing twice.
+      const run = () => tryAppend(appendDeps, group);
+      return run().catch((error: unknown) => {
+        if (!(error instanceof StreamDamage)) throw error;
+        return againOrBeginAnew(session, run);
+      });
     });
   const queue = createAppendQueue(clock, options.appendLimitMs ?? defaultAppendLimitMs, (group) =>
     commit(deps, metrics, group, commitOnce),
@@ -187,21 +193,21 @@ function moveHead({ tip, setTip, reader }: Session, record: EntryRecord, streamS
   reader.remember(record);
 }
 
-/** What contradicts itself also when it is read anew ends the journal; the next one begins. */
-async function readOrBeginAnew<T>(session: Session, run: () => Promise<T>): Promise<T> {
+function readOrBeginAnew<T>(session: Session, run: () => Promise<T>): Promise<T> {
+  return run().catch((error: unknown) => {
+    if (!(error instanceof StreamDamage)) throw error;
+    return session.exclusive(() => againOrBeginAnew(session, run));
+  });
+}
+
+/** What contradicts itself also when the stream is read anew ends the journal; the next one begins. Within `exclusive`. */
+async function againOrBeginAnew<T>(session: Session, run: () => Promise<T>): Promise<T> {
+  session.uncertain();
+  await session.ensure();
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof StreamDamage)) throw error;
+    if (error instanceof StreamDamage) await session.beginAnew(error.message);
+    throw error;
   }
-  return session.exclusive(async () => {
-    session.uncertain();
-    await session.ensure();
-    try {
-      return await run();
-    } catch (error) {
-      if (error instanceof StreamDamage) await session.beginAnew(error.message);
-      throw error;
-    }
-  });
 }

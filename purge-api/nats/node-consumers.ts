@@ -13,8 +13,6 @@ import type { Tip } from './tip.ts';
 
 export interface NodeConsumers {
   acknowledged(nodeId: string, seq: number): void;
-  /** The stream is another one: every consumer is looked for again. */
-  forget(): void;
   /** Resolves when nothing is under way. */
   settle(): Promise<void>;
 }
@@ -64,9 +62,6 @@ export function createNodeConsumers(deps: NodeConsumerDeps): NodeConsumers {
       mirrors.set(nodeId, mirror);
       mirror.wanted = seq;
       mirror.running ??= run(nodeId, mirror);
-    },
-    forget() {
-      for (const mirror of mirrors.values()) mirror.given = undefined;
     },
     async settle() {
       await Promise.all([...mirrors.values()].map(({ running }) => running));

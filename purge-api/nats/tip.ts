@@ -3,7 +3,8 @@
  * something else than it said before.
  */
 import type { Position } from '../../core/purge/command.ts';
-import { type Broker, BrokerRefusal } from './broker.ts';
+import type { Broker } from './broker.ts';
+import { BrokerRefusal } from './connection.ts';
 import {
   entryOfMessage,
   type IdentityRecord,

@@ -99,8 +99,8 @@ const doors: Record<string, string[]> = {
   undici: ['core/upstream/dial.ts', 'core/runtime/http-client.ts'],
   maxmind: ['geo-dns/locate.ts', 'geo-dns/locate/'],
   // Loaded only where the journal's kind is nats.
-  '@nats-io/transport-node': ['purge-api/nats/broker.ts'],
-  '@nats-io/jetstream': ['purge-api/nats/broker.ts'],
+  '@nats-io/transport-node': ['purge-api/nats/'],
+  '@nats-io/jetstream': ['purge-api/nats/'],
   'ipaddr.js': ['core/runtime/addresses.ts'],
   'structured-headers': ['core/http/'],
   commander: ['infra/cli/'],
