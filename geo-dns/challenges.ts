@@ -14,8 +14,8 @@ export type Challenges = ReadonlyMap<Name, readonly string[]>;
 export const noChallenges: Challenges = new Map();
 
 export interface ChallengeKeeper {
-  /** Replaces what there was. Throws when `body` is no list of challenges. */
-  take(body: unknown): void;
+  /** Replaces what there was, and returns it. Throws when `body` is no list of challenges. */
+  take(body: unknown): Challenges;
   now(): Challenges;
   stop(): void;
 }
@@ -53,6 +53,7 @@ export function createChallengeKeeper(
         untilMs: nowMs + leftMs,
       }));
       show();
+      return shown;
     },
     now: () => shown,
     stop: () => timer?.cancel(),

@@ -365,7 +365,8 @@ for (const workers of [1, 2]) {
     assert.deepEqual(await texts(), []);
     const value = 'v'.repeat(43);
     await tell('r1', value);
-    assert.deepEqual((await purge.got('reply')).ok, true);
+    const { ok, body } = await purge.got('reply');
+    assert.deepEqual([ok, body], [true, { names: 1 }]);
     await until(async () => ((await texts())[0] === value ? true : undefined));
     await tell('r2');
     await until(async () => ((await texts()).length === 0 ? true : undefined));
