@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseZoneFile } from '../../../core/dns/zone-file.ts';
+import { createSeededRandom } from '../../support/fake-clock.ts';
 
 const parse = (text: string) => parseZoneFile(text, { apex: 'example.com', ttlSeconds: 30 });
 /** The records as `owner ttl TYPE`; there must be no problem. */
@@ -159,4 +160,33 @@ test('all problems are told at once, each at its line, and do not spread to good
     problemsOf(text).map((problem) => problem.slice(0, 2)),
     ['1:', '3:', '4:', '5:'],
   );
+});
+
+test('2,000 mutated files: what is wrong is a problem with a line of the file, never an exception', () => {
+  const seed = 20261126;
+  const random = createSeededRandom(seed);
+  const pick = (below: number) => Math.floor(random.unit() * below);
+  const whole = [
+    '$ORIGIN example.com.\n$TTL 1h',
+    '@ 5 IN SOA ns1 host\\.master ( 1 2 3 ; comment\n 4 5 )',
+    '  NS ns1\n\t\tMX 10 mail.example.com.',
+    'a\\032b TXT "one \\"two\\"" \\068 ü',
+    'svc HTTPS 1 . alpn="h2,h3" ipv4hint=192.0.2.1 key667="x y"',
+    'x TYPE65280 \\# 3 00ff 00\nc CAA 0 issue "ca.example"\nt TLSA 3 1 1 00ff',
+  ].join('\n');
+  const special = '"\\();$@.#= \n\t\r\0\u{1f600}9';
+  for (let round = 0; round < 2000; round += 1) {
+    let text = whole;
+    for (let changes = 1 + pick(5); changes > 0; changes -= 1) {
+      const at = pick(text.length);
+      const inserted = [...special][pick([...special].length)] ?? '';
+      const cut = [0, 0, 1, pick(20)][pick(4)] ?? 0;
+      text = text.slice(0, at) + inserted + text.slice(at + cut);
+    }
+    const lines = text.split('\n').length;
+    const { records, problems } = parse(text);
+    for (const { line } of [...records, ...problems]) {
+      assert.ok(line >= 1 && line <= lines, `seed ${seed} round ${round}`);
+    }
+  }
 });

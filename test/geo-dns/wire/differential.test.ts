@@ -184,6 +184,17 @@ function seedPackets(): Buffer[] {
     record('www.demo.test', { type: 'A', address: '192.0.2.1' }),
     record('www.demo.test', { type: 'CNAME', target: 'a.www.demo.test' }),
     record('demo.test', { type: 'TXT', strings: [Buffer.from('one'), Buffer.from('two')] }),
+    record('demo.test', { type: 'MX', preference: 10, target: 'mail.demo.test' }),
+    record('_x.demo.test', { type: 'SRV', priority: 1, weight: 2, port: 3, target: 'demo.test' }),
+    record('www.demo.test', {
+      type: 'HTTPS',
+      priority: 1,
+      target: '',
+      params: [
+        { key: 1, value: Buffer.from('\x02h2') },
+        { key: 4, value: Buffer.from([192, 0, 2, 1]) },
+      ],
+    }),
   ];
   return [
     buildQuery({ subnet: '198.18.3.0/24' }),
