@@ -4,7 +4,7 @@
  * purge-api; leases are not, so that each node serves from what it has stored.
  */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { siteHost } from '../support/network/config.ts';
 import { startLinkedNetwork } from '../support/network/linked-network.ts';
 import { createGate, page } from '../support/network/origin.ts';
@@ -43,6 +43,9 @@ function deliver(...nodes: string[]): void {
     network.link(node).cut();
   }
 }
+
+// A test that fails half-way must not fail the others.
+afterEach(() => deliver('eu', 'par', 'nyc', 'tyo'));
 
 /** A page that is what the test says at the moment of the request. */
 function changing(path: string, headers = {}) {
