@@ -27,6 +27,7 @@ import { presentEntry, presentNode, presentPurge } from './present.ts';
 import { type ProblemCode, problemResponse } from './problem.ts';
 import type { Purges, Submitted } from './purges.ts';
 import { readJsonBody } from './read-body.ts';
+import { limitHeaders, type TokenLimits } from './token-limits.ts';
 
 export interface ApiDeps extends ExplainDeps {
   log: Log;
@@ -36,6 +37,7 @@ export interface ApiDeps extends ExplainDeps {
   /** The configuration in force. */
   topology(): TopologyWithSecret;
   authenticate(authorization: string | undefined): Caller | undefined;
+  limits: TokenLimits;
   /** Every node, purge-api included. */
   nodes(): readonly NodeStanding[];
   /** Asks every node, and purge-api itself, to read its file again. */
@@ -150,16 +152,26 @@ async function postPurge(deps: ApiDeps, context: ApiContext): Promise<Response> 
   const waitMs = waitOf(context);
   if (waitMs === undefined) return refuse('invalid-parameter', waitProblem);
   const { soft, selectors } = parsed;
+  const command: PurgeCommand = { soft, selectors, scope: caller.hosts, by: caller.name };
+  const idempotency = idempotencyOf(context, command);
+  if (idempotency === 'invalid') return refuse('invalid-parameter', keyProblem);
+  const allowance = deps.limits.take(caller.name);
+  const limit = allowance ? limitHeaders(allowance) : {};
+  if (allowance?.isAllowed === false) {
+    const detail = `"${caller.name}" may ask for ${allowance.quota} purges in ${allowance.perMs / 1000} s`;
+    return refuse('limit-reached', detail, { headers: limit });
+  }
+  for (const [name, value] of Object.entries(limit)) context.header(name, value);
   if (parsed.dryRun) {
     deps.metrics.request('dry-run');
     const question = { soft, selectors, scope: [...caller.hosts] };
     return context.json(await dryRunNetwork(deps, question));
   }
-  const command: PurgeCommand = { soft, selectors, scope: caller.hosts, by: caller.name };
-  const idempotency = idempotencyOf(context, command);
-  if (idempotency === 'invalid') return refuse('invalid-parameter', keyProblem);
   const submitted = await deps.purges.submit(command, idempotency);
-  if (submitted.kind !== 'accepted') return refuseSubmitted(submitted, refuse);
+  if (submitted.kind !== 'accepted') {
+    deps.limits.giveBack(caller.name);
+    return refuseSubmitted(submitted, refuse);
+  }
   deps.metrics.request('accepted');
   return answerPurge(deps, context, submitted.recorded, waitMs);
 }

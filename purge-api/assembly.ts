@@ -22,6 +22,7 @@ import { describeSelector, maxSelectors, problemOf } from './parse-purge.ts';
 import { createPurges, type Purges } from './purges.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 import { createStartGate, type StartGate } from './start-gate.ts';
+import { createTokenLimits, type TokenLimits } from './token-limits.ts';
 
 export interface Assembly {
   metrics: PurgeMetrics;
@@ -32,6 +33,7 @@ export interface Assembly {
   purges: Purges;
   topology(): TopologyWithSecret;
   authenticate(authorization: string | undefined): Caller | undefined;
+  limits: TokenLimits;
   /** Reads purge-api's own file again. Throws TopologyError. */
   reloadSelf(): Changes;
   /** The same, and asks every node to do so. */
@@ -47,6 +49,7 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
   const { clock, random, log } = context;
   let { topology } = context;
   let authenticate = createTokenAuth(topology.purge.tokens);
+  const limits = createTokenLimits(context, topology.purge.tokens);
   const openFile = () =>
     openSqliteJournal(context, {
       file: path.join(dataFolder(topology, context.node.id), 'journal.sqlite'),
@@ -77,7 +80,8 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
     { clock, random, log, metrics, journal, registry, leases, gate, witness: evidence.witness },
     {
       onAcknowledged: purges.acknowledged,
-      onAppend: (nodeId, message) => appendForNode(purges, topology, nodeId, message),
+      onAppend: (nodeId, message) =>
+        appendForNode({ purges, limits, metrics }, topology, nodeId, message),
       onDnsWelcomed: (nodeId) => greetDns(acme, nodeId),
     },
   );
@@ -86,6 +90,7 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
     const plan = changesBetween(topology, context.loadAgain(), context.node.id);
     topology = plan.merged;
     authenticate = createTokenAuth(topology.purge.tokens);
+    limits.update(topology.purge.tokens);
     registry.setTopology(topology);
     fanOut.dropUnknown();
     purges.acknowledged();
@@ -100,6 +105,7 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
     purges,
     topology: () => topology,
     authenticate: (authorization) => authenticate(authorization),
+    limits,
     reloadSelf,
     evidence,
     acme,
@@ -132,10 +138,10 @@ async function reloadNetwork(
 
 /** A purge that came in at a node: checked as one that comes by the API is. */
 async function appendForNode(
-  purges: Purges,
+  { purges, limits, metrics }: Pick<Assembly, 'purges' | 'limits' | 'metrics'>,
   topology: TopologyWithSecret,
   nodeId: string,
-  { soft, scope, selectors }: AppendMessage,
+  { soft, scope, selectors, token }: AppendMessage,
 ): Promise<AppendAnswer> {
   const knownHosts = new Set(topology.sites.flatMap((site) => site.hosts));
   const problem = selectors.map((selector) => problemOf(selector, knownHosts)).find(Boolean);
@@ -144,6 +150,10 @@ async function appendForNode(
   const [outside] = outsideOf(scope, selectors);
   if (outside) {
     return { ok: false, problem: `${describeSelector(outside)} is not of ${scope.join(', ')}` };
+  }
+  if (token !== undefined && limits.take(token)?.isAllowed === false) {
+    metrics.request('limit-reached');
+    return { ok: false, problem: `the limit of the token "${token}" is reached` };
   }
   const submitted = await purges.submit({ soft, scope, selectors, by: `node:${nodeId}` });
   switch (submitted.kind) {

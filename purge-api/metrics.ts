@@ -2,7 +2,7 @@
 import type { Metrics } from '../core/runtime/metrics.ts';
 
 export interface PurgeMetrics {
-  /** A purge was asked for; `outcome`: appended, repeated, or the code of the problem. */
+  /** A purge was asked for; `outcome`: accepted, dry-run, or the code of the problem. */
   request(outcome: string): void;
   appended(isSoft: boolean, selectors: number): void;
   /** Seconds from the append to the last node's acknowledgement. */
@@ -28,7 +28,7 @@ export interface PurgeGauges {
 export function createPurgeMetrics(metrics: Metrics, read: PurgeGauges): PurgeMetrics {
   const requests = metrics.counter(
     'breakwater_purge_requests_total',
-    'Purges asked for, by outcome: appended, repeated, or the code of the problem.',
+    'Purges asked for, by outcome: accepted, dry-run, or the code of the problem.',
     ['outcome'],
   );
   const appends = metrics.counter(

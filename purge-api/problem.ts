@@ -18,6 +18,7 @@ const catalogue = {
   'body-too-large': [413, 'The body is too large'],
   'unsupported-media-type': [415, 'The body must be application/json'],
   'too-many-challenges': [429, 'Too many ACME challenges are kept'],
+  'limit-reached': [429, 'The token has asked for as many purges as it may'],
   'internal-error': [500, 'Something failed here'],
   'journal-unavailable': [503, 'The journal cannot be written'],
   starting: [503, 'Purges are not taken yet'],

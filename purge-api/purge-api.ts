@@ -127,6 +127,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
     purges,
     topology,
     authenticate,
+    limits,
     registry,
     reloadAll,
     fanOut,
@@ -139,6 +140,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
     purges,
     topology,
     authenticate,
+    limits,
     nodes() {
       // What purge-api says of itself is as of now, not of its last timer.
       const own = bound();

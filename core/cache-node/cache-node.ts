@@ -185,7 +185,7 @@ function openWorkers(
     async onPurge({ call, url, soft, token }, reply) {
       const scope = node.topology.purge.tokens.find(({ name }) => name === token)?.hosts;
       const outcome = scope
-        ? await subscriber()?.append({ soft, scope, selectors: [{ kind: 'url', url }] })
+        ? await subscriber()?.append({ soft, scope, selectors: [{ kind: 'url', url }], token })
         : undefined;
       reply({
         type: 'purge-appended',

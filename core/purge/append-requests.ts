@@ -10,6 +10,8 @@ export interface AppendCommand {
   /** The hosts of the token that was shown; `['*']` for all. */
   scope: readonly string[];
   selectors: readonly Selector[];
+  /** The name of that token. */
+  token?: string;
 }
 
 export type AppendOutcome =
@@ -47,7 +49,7 @@ export function createAppendRequests(
   };
   const uncertain = (problem: string): AppendOutcome => ({ ok: false, problem, isCertain: false });
   return {
-    append({ soft, scope, selectors }, timeoutMs) {
+    append({ soft, scope, selectors, token }, timeoutMs) {
       const refuse = (problem: string) =>
         Promise.resolve<AppendOutcome>({ ok: false, problem, isCertain: true });
       if (waiting.size >= maxWaiting) return refuse('too many purges wait for purge-api');
@@ -58,6 +60,7 @@ export function createAppendRequests(
         soft,
         scope: [...scope],
         selectors: [...selectors],
+        ...(token !== undefined && { token }),
       };
       return new Promise((resolve) => {
         const timer = clock.after(timeoutMs, () =>

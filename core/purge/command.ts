@@ -155,6 +155,8 @@ export const upMessageSchema = z.discriminatedUnion('type', [
     soft: z.boolean(),
     scope: z.array(z.string()).min(1),
     selectors: z.array(selectorSchema).min(1),
+    /** The name of the token that was shown, whose limit counts; none on the admin listener. */
+    token: z.string().optional(),
   }),
   z.strictObject({ type: z.literal('goodbye') }),
 ]);

@@ -353,6 +353,12 @@ const token = z.strictObject({
   secret: secretText,
   /** The hosts whose responses the token may purge; `["*"]` for all. */
   hosts: z.array(z.union([z.literal('*'), domainName])).min(1, 'name at least one host, or "*"'),
+  /** How many purges it may ask for, dry runs included; none: as many as it likes. */
+  limit: z
+    .strictObject({ purges: z.number().int().min(1).max(1_000_000), per: duration })
+    .refine(({ per }) => per >= 1000 && per <= 86400e3, 'per is from 1s to 1d')
+    .transform(({ purges, per }) => ({ purges, perMs: per }))
+    .optional(),
 });
 
 const purge = z.strictObject({

@@ -37,7 +37,7 @@ interface JournalBody {
 async function setUp({ isStarting = false } = {}) {
   const parts = setUpParts();
   open.push(parts);
-  const { metrics, journal, purges, topology, authenticate, reloadAll, registry } = parts;
+  const { metrics, journal, purges, topology, authenticate, limits, reloadAll, registry } = parts;
   const app = createApi({
     log: silentLog,
     metrics,
@@ -45,6 +45,7 @@ async function setUp({ isStarting = false } = {}) {
     purges,
     topology,
     authenticate,
+    limits,
     nodes: registry.standings,
     reload: reloadAll,
     ask: parts.fanOut.ask,
