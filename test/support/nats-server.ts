@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '../../core/runtime/deps.ts';
@@ -20,10 +20,23 @@ export interface NatsServer {
   remove(): Promise<void>;
 }
 
+/** Three servers of one cluster. */
+export async function startNatsCluster(): Promise<NatsServer[]> {
+  const ports = await freePorts(6);
+  const [clients, routes] = [ports.slice(0, 3), ports.slice(3)];
+  const urls = routes.map((port) => `"nats://127.0.0.1:${port}"`).join(', ');
+  return Promise.all(
+    clients.map((port, index) => {
+      const cluster = `cluster { name: test, listen: 127.0.0.1:${routes[index]}, routes: [${urls}] }`;
+      return startNatsServer(`server_name: n${index}\n${cluster}`, port);
+    }),
+  );
+}
+
 /** Starts it. `more`: further lines of its configuration. Rejects where nats-server is not installed. */
-export async function startNatsServer(more = ''): Promise<NatsServer> {
+export async function startNatsServer(more = '', givenPort?: number): Promise<NatsServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'breakwater-nats-'));
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const file = path.join(folder, 'nats.conf');
   const store = path.join(folder, 'store');
   writeFileSync(
@@ -76,13 +89,17 @@ function isStopped(pid: number): boolean {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  const [port = 0] = await freePorts(1);
+  return port;
+}
+
+/** Ports that nobody has; all are held until the last is found, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
 function answers(port: number): Promise<boolean> {

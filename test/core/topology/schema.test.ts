@@ -208,7 +208,7 @@ const refused: [Change, string, RegExp][] = [
   [dns({ rateLimit: { slip: 11 } }), 'dns[0].rateLimit.slip', /10/],
   [dns({ rateLimit: { responsesPerSecond: 0.5 } }), 'dns[0].rateLimit.responsesPerSecond', /int/],
   [dns({ nsid: 'ns1' }), 'dns[0].nsid', /boolean/],
-  [purge({ journal: { kind: 'nats' } }), 'purge.journal.kind', /sqlite/],
+  [purge({ journal: { kind: 'files' } }), 'purge.journal.kind', /sqlite/],
   [
     purge({ tokens: [{ name: 'a', secret: 's', hosts: [] }] }),
     'purge.tokens[0].hosts',
