@@ -24,6 +24,7 @@ export interface GeoDatabase {
   lookup(bytes: readonly number[]): { place: GeoPlace | undefined; prefixLength: number };
   /** `GeoLite2-City of 2026-01-01`, for a log line. */
   readonly description: string;
+  readonly builtAtMs: number;
 }
 
 const latitude = z.number().min(-90).max(90);
@@ -82,6 +83,7 @@ export async function openGeoDatabase(file: string, onUnusable: () => void): Pro
   const { databaseType, buildEpoch, ipVersion } = reader.metadata;
   return {
     description: `${databaseType} of ${buildEpoch.toISOString().slice(0, 10)}`,
+    builtAtMs: buildEpoch.getTime(),
     lookup(bytes) {
       // An IPv4 database knows nothing of IPv6, and its tree would be misread.
       if (bytes.length === 16 && ipVersion === 4) return { place: undefined, prefixLength: 0 };

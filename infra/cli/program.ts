@@ -8,6 +8,7 @@ import { TopologyError } from '../../core/topology/load.ts';
 import { parseDurationMs } from '../../core/topology/units.ts';
 import type { CliContext } from './cli-context.ts';
 import { CommandError, exitCodes } from './command-error.ts';
+import { addDnsVerbs, withoutOption } from './dns-verbs.ts';
 import { demoOriginAddress } from './find-config.ts';
 import { addNodeVerbs } from './node-verbs.ts';
 
@@ -61,8 +62,7 @@ function createProgram(context: CliContext, setExitCode: SetExitCode): Command {
   addGet(program, context);
   addExplain(program, context, setExitCode);
   addExplainDns(program, context);
-  addCatchments(program, context);
-  addSimulate(program, context);
+  addDnsVerbs(program, context);
   addPurge(program, context, setExitCode);
   addStatus(program, context);
   addEvidence(program, context, setExitCode);
@@ -189,51 +189,6 @@ function addExplainDns(program: Command, context: CliContext): void {
     .action(async (name, options) => {
       const { explainDns } = await import('./verbs/explain-dns.ts');
       await explainDns(context, name, options);
-    });
-}
-
-const withoutOption = () =>
-  new Option('--without <ids>', 'as if these PoPs were dead: par, or par,fra');
-
-function addCatchments(program: Command, context: CliContext): void {
-  program
-    .command('catchments')
-    .summary("say which country's clients the DNS sends to which PoP")
-    .description(
-      'Chooses for a client in the middle of each country, as the DNS of the network would now; without a running DNS, as the configuration has it.',
-    )
-    .argument('<name>', 'a host of a site of the network')
-    .addOption(withoutOption())
-    .addOption(configOption())
-    .addOption(jsonOption())
-    .action(async (name, options) => {
-      const { catchments } = await import('./verbs/catchments.ts');
-      await catchments(context, name, options);
-    });
-}
-
-function addSimulate(program: Command, context: CliContext): void {
-  program
-    .command('simulate')
-    .summary('play a population of clients: the load of each PoP, before and after a death')
-    .description(
-      'Clients over the countries of the world, by their internet users, are sent as the configuration has it, and again as PoPs fill, and die. Nothing is sent to anybody.',
-    )
-    .requiredOption('--clients <n>', 'how many, 1 to 1000000', parseCountOption)
-    .addOption(withoutOption())
-    .option('--host <name>', 'a host of a site (the first of the file)')
-    .option('--seed <n>', 'another seed is another population (1)', parseCountOption, 1)
-    .option(
-      '--in-progress <n>',
-      'requests in progress of a client, on average (0.05)',
-      parseRatioOption,
-      0.05,
-    )
-    .addOption(configOption())
-    .addOption(jsonOption())
-    .action(async (options) => {
-      const { simulateClients } = await import('./verbs/simulate.ts');
-      simulateClients(context, options);
     });
 }
 
@@ -368,18 +323,6 @@ function parseDurationOption(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('write 500ms, 10s or 2m.');
   return ms;
-}
-
-function parseCountOption(text: string): number {
-  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > 1_000_000) throw new InvalidArgumentError('write 1 to 1000000.');
-  return count;
-}
-
-function parseRatioOption(text: string): number {
-  const ratio = Number(text);
-  if (!(ratio > 0 && ratio <= 1000)) throw new InvalidArgumentError('write a number above 0.');
-  return ratio;
 }
 
 function parseAddressOption(text: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,6 +29,7 @@ import { startDns } from '../../geo-dns/geo-dns.ts';
 import { askUdp, connectTcp } from '../support/dns-client.ts';
 import { buildQuery } from '../support/dns-messages.ts';
 import { dnsNetwork, plainDns } from '../support/dns-network.ts';
+import { writeMmdb } from '../support/mmdb-writer.ts';
 
 const run = promisify(execFile);
 /**
@@ -289,6 +290,38 @@ test('a reload with a database that cannot be opened keeps what there was', asyn
   change(() => ({ ...topology, dns: [{ ...node, geoip }] }));
   assert.match((await service.reload?.()) ?? '', /needs a restart: dns\.ns1\.geoip\.database/);
   assert.equal(await first(), tokyo);
+});
+
+test('a database that is replaced is taken over by a reload; an empty or cut one is not, and queries go on meanwhile', async (t) => {
+  const { service, topology, ready, change, first } = await setUp(t, slow);
+  await ready();
+  const [node] = topology.dns;
+  assert.ok(node);
+  const file = path.join(topology.dataDir, 'city.mmdb');
+  const placed = (latitude: number, longitude: number) =>
+    writeMmdb({ '198.18.9.0/24': { location: { latitude, longitude } } });
+  const inTokyo = placed(35.68, 139.69);
+  const replace = (bytes: Buffer) => {
+    writeFileSync(`${file}.new`, bytes);
+    renameSync(`${file}.new`, file);
+  };
+  replace(inTokyo);
+  change(() => ({ ...topology, dns: [{ ...node, geoip: { ...node.geoip, database: file } }] }));
+  await service.reload?.();
+  const addressOf = () => first('198.18.9.0/24');
+  assert.equal(await addressOf(), tokyo);
+  for (const bad of [Buffer.alloc(0), inTokyo.subarray(0, inTokyo.length / 2)]) {
+    replace(bad);
+    assert.match((await service.reload?.()) ?? '', /needs a restart: dns\.ns1\.geoip\.database/);
+    assert.equal(await addressOf(), tokyo);
+  }
+  replace(placed(48.86, 2.35));
+  const [answers] = await Promise.all([
+    Promise.all(Array.from({ length: 50 }, addressOf)),
+    service.reload?.(),
+  ]);
+  assert.ok(answers.every((address) => address === tokyo || address === paris));
+  assert.equal(await addressOf(), paris);
 });
 
 test('a zone file is read at the start and again by a reload; a broken one leaves the zone as it was', async (t) => {

@@ -22,7 +22,10 @@ class TreeNode {
 }
 
 /** The bytes of a database in which each network (`198.18.3.0/24`) has its record. Networks must not nest. */
-export function writeMmdb(records: Record<string, MmdbValue>): Buffer {
+export function writeMmdb(
+  records: Record<string, MmdbValue>,
+  builtAtMs = Date.UTC(2026, 0, 1),
+): Buffer {
   const root = new TreeNode();
   for (const [network, value] of Object.entries(records)) insert(root, network, value);
   const nodes = [root];
@@ -49,7 +52,7 @@ export function writeMmdb(records: Record<string, MmdbValue>): Buffer {
   const metadata = encode({
     binary_format_major_version: { bits: 16, value: 2 },
     binary_format_minor_version: { bits: 16, value: 0 },
-    build_epoch: { bits: 64, value: Date.UTC(2026, 0, 1) / 1000 },
+    build_epoch: { bits: 64, value: builtAtMs / 1000 },
     database_type: 'Synthetic-City',
     description: { en: 'made by a test' },
     ip_version: { bits: 16, value: 6 },

@@ -20,6 +20,7 @@ const located = (address: string, places: Place[] = [], database?: GeoDatabase) 
 /** Knows 198.18.0.0/16, lacks the rest of its /15, and has nothing to say elsewhere. */
 const database: GeoDatabase = {
   description: 'fake',
+  builtAtMs: 0,
   lookup: (bytes) =>
     bytes[0] === 198 && bytes[1] === 18
       ? { place: { latitude: 3, longitude: 4, name: 'Known' }, prefixLength: 16 }
