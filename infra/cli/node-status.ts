@@ -1,5 +1,6 @@
 /** `GET /v1/nodes` in words. Pure. */
 import { z } from 'zod';
+import { clockTime } from './clock-time.ts';
 import { roleName } from './role-names.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -19,6 +20,10 @@ const nodeStatus = z.looseObject({
   admin: z.string(),
   topologyMatches: z.boolean().nullable(),
   fingerprint: z.string().nullish(),
+  /** Null: the node needs none. */
+  lease: z.looseObject({ state: z.string(), until: z.string().nullish() }).nullish(),
+  quarantined: z.boolean().default(false),
+  unreachableSince: z.string().nullish(),
 });
 export type NodeStatus = z.output<typeof nodeStatus>;
 
@@ -46,19 +51,45 @@ export function statusLines(
       node.admin,
       node.cursor === null ? '' : positionText(node),
       node.load === null ? '' : `${Math.round(node.load * 100)} %`,
+      leaseText(node, nowMs),
       style(text === 'ready' ? 'green' : 'yellow', text),
     ];
   });
   return [
     `${network}: ${ready} of ${nodes.length} nodes ready; the purge journal has ${head.seq === 1 ? '1 entry' : `${head.seq} entries`}`,
     '',
-    ...formatTable(['NODE', 'ROLE', 'ADDRESS', 'ADMIN', 'APPLIED', 'LOAD', 'STATE'], rows),
+    ...formatTable(['NODE', 'ROLE', 'ADDRESS', 'ADMIN', 'APPLIED', 'LOAD', 'LEASE', 'STATE'], rows),
+    ...quarantineLines(nodes, nowMs),
   ];
 }
 
 /** The fingerprints of the nodes' keys, as `verify` takes them. */
 export function keyLines({ nodes }: NetworkStatus): string[] {
   return nodes.flatMap(({ id, fingerprint }) => (fingerprint ? [`${id}=${fingerprint}`] : []));
+}
+
+/** Shown where it matters: empty for a node that holds its lease. */
+function leaseText({ lease, quarantined, connected }: NodeStatus, nowMs: number): string {
+  if (quarantined) return 'quarantined';
+  if (!lease || (lease.state === 'held' && connected)) return '';
+  // Nobody hears of it, and until then it may serve as if all were well.
+  if (lease.state === 'held' && lease.until) return `until ${clockTime(lease.until, nowMs)}`;
+  return lease.state;
+}
+
+/** What follows from a quarantine, and why it is one. */
+function quarantineLines(nodes: readonly NodeStatus[], nowMs: number): string[] {
+  const lines = nodes
+    .filter(({ quarantined }) => quarantined)
+    .map(({ id, role, reason, unreachableSince }) => {
+      const since = unreachableSince
+        ? `unreachable since ${clockTime(unreachableSince, nowMs)}`
+        : '';
+      const why = since || reason || 'without a lease';
+      const dns = role === 'edge' ? 'DNS no longer hands it out, ' : '';
+      return `${id} is quarantined (${why}): ${dns}it validates what it serves, and purges converge without it`;
+    });
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 function positionText({ cursor, lag }: NodeStatus): string {

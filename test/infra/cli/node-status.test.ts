@@ -20,6 +20,8 @@ function node(id: string, changes: Partial<NodeStatus> = {}): NodeStatus {
     listen: '127.0.0.1:1',
     admin: '127.0.0.1:2',
     topologyMatches: true,
+    quarantined: false,
+    lease: { state: 'held', until: new Date(nowMs + 10_000).toISOString() },
     ...changes,
   };
 }
@@ -61,4 +63,35 @@ test('times ago are in the unit that a person would use', () => {
     '2 min',
     '2 h',
   ]);
+});
+
+test('a lease is shown where it matters: waited for, still running at a node that is gone, or none', () => {
+  assert.doesNotMatch(lines(node('par'), node('ns1', { lease: null })).join('\n'), /LEASE/);
+  const gone = { connected: false, lease: { state: 'held', until: new Date(nowMs).toISOString() } };
+  const text = lines(
+    node('par'),
+    node('nyc', { lease: { state: 'waiting', until: null } }),
+    node('tyo', gone),
+  ).join('\n');
+  assert.match(text, /LEASE/);
+  assert.match(text, /nyc .* waiting +ready/);
+  assert.match(text, /tyo .* until \d\d:\d\d +unreachable/);
+});
+
+test('a quarantined node says why, and what follows from it', () => {
+  const unreachableSince = new Date(2026, 10, 20, 14, 2).toISOString();
+  const lost = { connected: false, quarantined: true, lease: null };
+  const text = lines(
+    node('tok-1', { ...lost, unreachableSince }),
+    node('eu', { ...lost, role: 'shield', reason: 'it was stopped' }),
+  );
+  assert.match(text.join('\n'), /tok-1 .* quarantined +unreachable/);
+  assert.match(
+    text.at(-2) ?? '',
+    /^tok-1 is quarantined \(unreachable since .*14:02\): DNS no longer hands it out, it validates/,
+  );
+  assert.equal(
+    text.at(-1),
+    'eu is quarantined (it was stopped): it validates what it serves, and purges converge without it',
+  );
 });
