@@ -122,6 +122,35 @@ export function nameOf(text: string, origin: Name): Name {
   if (text === '@') return origin;
   if (text === '.') return '';
   if (/[^!-~]/.test(text)) throw new WireError(`"${text}" is no name: write it in ASCII`);
+  let { name, nameBytes, isWhole } = text.includes('\\') ? escapedName(text) : plainName(text);
+  if (!isWhole && origin !== '') {
+    name += `.${origin}`;
+    nameBytes += encodedLength(origin) - 1;
+  }
+  if (nameBytes > maxNameBytes) throw new WireError(`"${name}" is longer than a name may be`);
+  return name;
+}
+
+interface WrittenName {
+  name: Name;
+  /** On the wire. */
+  nameBytes: number;
+  /** It ended with a dot. */
+  isWhole: boolean;
+}
+
+function plainName(text: string): WrittenName {
+  const labels = text.split('.');
+  const isWhole = labels.length > 1 && labels.at(-1) === '';
+  if (isWhole) labels.pop();
+  for (const label of labels) {
+    if (label === '' || label.length > maxLabelBytes) throw noLabel(label);
+  }
+  const name = isWhole ? text.slice(0, -1) : text;
+  return { name, nameBytes: name.length + 2, isWhole };
+}
+
+function escapedName(text: string): WrittenName {
   let name = '';
   let nameBytes = 1;
   let rest: string | undefined = text;
@@ -134,12 +163,7 @@ export function nameOf(text: string, origin: Name): Name {
     isWhole = dot >= 0 && dot === rest.length - 1;
     rest = dot < 0 || isWhole ? undefined : rest.slice(dot + 1);
   }
-  if (!isWhole && origin !== '') {
-    name += `.${origin}`;
-    nameBytes += encodedLength(origin) - 1;
-  }
-  if (nameBytes > maxNameBytes) throw new WireError(`"${name}" is longer than a name may be`);
-  return name;
+  return { name, nameBytes, isWhole };
 }
 
 function encodedLength(name: Name): number {
@@ -171,9 +195,13 @@ export function labelCount(name: Name): number {
 function labelBytes(label: string): Buffer {
   const bytes = label.includes('\\') ? unescapeLabel(label) : Buffer.from(label, 'latin1');
   if (bytes.length === 0 || bytes.length > maxLabelBytes) {
-    throw new WireError(`"${label}" is no label: 1 to ${maxLabelBytes} bytes`);
+    throw noLabel(label);
   }
   return bytes;
+}
+
+function noLabel(label: string): WireError {
+  return new WireError(`"${label}" is no label: 1 to ${maxLabelBytes} bytes`);
 }
 
 function unescapeLabel(label: string): Buffer {

@@ -15,7 +15,7 @@ import {
 import { createFields, type Fields } from './fields.ts';
 import { type Name, nameKey, writeName } from './name.ts';
 import { classIn, type RecordData, recordTypes } from './record.ts';
-import { readRecordData, writeRecordData, writeString } from './record-codec.ts';
+import { readRecordData, writeString } from './record-codec.ts';
 import { parseServiceParams } from './service-params.ts';
 import { TextError, type Token } from './text.ts';
 
@@ -161,16 +161,29 @@ function readGeneric(code: number, tokens: readonly Token[]): RecordData {
 }
 
 function assertCarriable(data: RecordData): void {
-  const writer = createWriter();
-  writeRecordData(writer, data, false);
-  if (writer.length > maxRdataBytes) throw new TextError('it is too long for an answer');
+  if (lengthOf(data) > maxRdataBytes) throw new TextError('it is too long for an answer');
+}
+
+/** Of the types that can be long. */
+function lengthOf(data: RecordData): number {
+  switch (data.type) {
+    case 'TXT':
+      return data.strings.reduce((sum, string) => sum + string.length + 1, 0);
+    case 'HTTPS':
+    case 'SVCB':
+      return data.params.reduce((sum, { value }) => sum + value.length + 4, 0);
+    case 'opaque':
+      return data.bytes.length;
+    default:
+      return 0;
+  }
 }
 
 function opaque(code: number, write: (writer: WireWriter, fields: Fields) => void): ReadData {
   return (fields) => {
     const writer = createWriter();
     write(writer, fields);
-    return { type: 'opaque', code, bytes: writer.bytes.subarray(0, writer.length) };
+    return { type: 'opaque', code, bytes: Buffer.from(writer.bytes.subarray(0, writer.length)) };
   };
 }
 

@@ -88,9 +88,19 @@ function skipComment(cursor: Cursor): void {
   cursor.at = end < 0 ? cursor.text.length : end;
 }
 
+/** Without quotes and escapes, up to what ends it. */
+const plainToken = /[^ \t\r\n;()"\\]+(?=[ \t\r\n;()]|$)/y;
+
 /** A token ends with white space or a special character outside quotes; `key="a b"` is one (RFC 9460 §2.1). */
 function readToken(cursor: Cursor): { token: Token; problem: string | undefined } {
   const { text } = cursor;
+  // Nearly all tokens are plain; cut out whole they leave no garbage behind.
+  plainToken.lastIndex = cursor.at;
+  const [plain] = plainToken.exec(text) ?? [];
+  if (plain !== undefined) {
+    cursor.at += plain.length;
+    return { token: { text: plain, isQuoted: false }, problem: undefined };
+  }
   const token: Token = { text: '', isQuoted: text[cursor.at] === '"' };
   let isInside = false;
   for (; cursor.at < text.length; cursor.at += 1) {

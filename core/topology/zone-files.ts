@@ -15,7 +15,8 @@ export type ReadZoneFile =
   | { ok: true; records: readonly StaticRecord[] }
   | { ok: false; problems: Problem[] };
 
-const maxFileBytes = 64 * 2 ** 20;
+/** Some 500,000 records, which take about a gigabyte in memory. */
+const maxFileBytes = 16 * 2 ** 20;
 /** Whoever has more of them than this has one. */
 const maxProblems = 100;
 
@@ -72,7 +73,7 @@ function readZoneFile(topology: Topology, dns: DnsNode, zone: Zone, file: string
 
 function readText(file: string): string {
   try {
-    if (statSync(file).size > maxFileBytes) throw new Error('the zone file is longer than 64 MiB');
+    if (statSync(file).size > maxFileBytes) throw new Error('the zone file is longer than 16 MiB');
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
