@@ -34,6 +34,7 @@ export interface DnsMetrics extends AbuseMetrics, PopMetrics {
   tcpConnection(): void;
   unusableGeoRecord(): void;
   internalError(): void;
+  queryLogDrop(): void;
   signature(result: 'made' | 'kept'): void;
   signatureEviction(): void;
 }
@@ -71,6 +72,10 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     'breakwater_dns_geoip_unusable_total',
     'Lookups that found a record without a usable place in the GeoIP database.',
   );
+  const queryLogDrop = metrics.counter(
+    'breakwater_dns_query_log_drops_total',
+    'Sampled queries without a line in the log, because there were too many in a second.',
+  );
   const internalError = metrics.counter(
     'breakwater_dns_internal_errors_total',
     'Queries answered with SERVFAIL because of a fault of the server.',
@@ -84,6 +89,7 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     tcpConnection: () => tcpConnection(),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),
+    queryLogDrop: () => queryLogDrop(),
     ...createSignatureMetrics(metrics),
     ...createAbuseMetrics(metrics),
     ...createPopMetrics(metrics),

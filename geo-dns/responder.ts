@@ -14,6 +14,7 @@ import type { DnsMetrics } from './dns-metrics.ts';
 import { createSignAnswer } from './dnssec/sign-answer.ts';
 import { createSigner } from './dnssec/signer.ts';
 import { createPreparedAnswers } from './prepared.ts';
+import { withQueryLog } from './query-log.ts';
 import { createRateLimiter } from './rate-limit.ts';
 import { createRespond, type Respond } from './respond.ts';
 import type { PopStanding } from './select.ts';
@@ -72,13 +73,12 @@ export function createResponder(deps: ResponderDeps, options: ResponderOptions):
   const nsid = () => (config().nsid ? nodeId : undefined);
   const { idleMs: tcpIdleMs } = defaultTcpLimits;
   const flushing = every(clock, flushMs, prepared.flush);
+  const respond = createRespond(
+    { ...deps, limiter, cookies, nsid, tcpIdleMs, prepared, sign },
+    () => ({ ...served(), pops: pops(), challenges: challenges(), turns }),
+  );
   return {
-    respond: createRespond({ ...deps, limiter, cookies, nsid, tcpIdleMs, prepared, sign }, () => ({
-      ...served(),
-      pops: pops(),
-      challenges: challenges(),
-      turns,
-    })),
+    respond: withQueryLog(deps, respond, () => config().queryLog.sample),
     flush: prepared.flush,
     stop: () => flushing.cancel(),
   };

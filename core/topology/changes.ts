@@ -42,6 +42,7 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'nsid',
   'damping',
   'shedding',
+  'queryLog',
 ]);
 
 /** Keys that carry their unit here, by their names in the file. */

@@ -312,6 +312,8 @@ const dnsNode = z
       .refine(({ above, below }) => below <= above, '"below" must not be above "above"')
       .prefault({})
       .transform(({ window, ...rest }) => ({ ...rest, windowMs: window })),
+    /** A log line for this share of the queries, 0 to 1; at most 200 a second of each worker. */
+    queryLog: z.strictObject({ sample: z.number().min(0).max(1).default(0) }).prefault({}),
   })
   .superRefine((value, context) => {
     if ((value.zone === undefined) === (value.zones === undefined)) {
