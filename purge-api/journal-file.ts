@@ -68,14 +68,26 @@ export function openJournalFile(
 ): { journal: JournalFile; setAside?: SetAside } {
   mkdirSync(path.dirname(file), { recursive: true });
   try {
-    return { journal: openOnce(file, newIdentity) };
+    return { journal: openAlone(file, newIdentity) };
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'SQLITE_BUSY') {
-      throw new Error(`${file} is in use by another process: only one purge-api may have it`);
-    }
     if (!isJournalDamage(error)) throw error;
     const setAside = { movedTo: moveAside(file, nowMs), problem: error as Error };
     return { journal: openOnce(file, newIdentity), setAside };
+  }
+}
+
+/** Opens a journal that is there. Throws when another process has it, or where it is damaged; it is left as it is. */
+export function openExistingJournal(file: string): JournalFile {
+  // Where the copy has no state it is none; the identity that it would get is of no use.
+  return openAlone(file, 'none');
+}
+
+function openAlone(file: string, newIdentity: string): JournalFile {
+  try {
+    return openOnce(file, newIdentity);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error;
+    throw new Error(`${file} is in use by another process: only one purge-api may have it`);
   }
 }
 
