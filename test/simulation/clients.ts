@@ -23,7 +23,7 @@ export interface Clients {
   readonly converged: ReadonlySet<string>;
 }
 
-const askAgainMs = 15;
+const askAgainMs = 20;
 
 const selectors: readonly [Selector, ...Selector[]] = [
   { kind: 'tag', tag: 'all' },

@@ -10,6 +10,15 @@ import { cachingIds, host, simulatedTopology } from './simulated-topology.ts';
 
 const { normalise } = createKeySpace(simulatedTopology.sites, simulatedTopology.network);
 
+/** Whether every node holds a lease and is at the head of the journal. */
+export function isWell(network: SimulatedNetwork): boolean {
+  const head = network.purgeApi()?.journal.head();
+  return cachingIds.every((id) => {
+    const node = network.node(id);
+    return head && node?.isHeld() && isSame(node.purges.position(), head);
+  });
+}
+
 /** Notes what is wrong with the network as it is now. */
 export function judgeEnd(network: SimulatedNetwork, clients: Clients): void {
   const { history, journal } = network;

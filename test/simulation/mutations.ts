@@ -6,11 +6,14 @@ import type { StoredResponse } from '../../core/cache/entry.ts';
 import type { PurgeState } from '../../core/cache/purge-state.ts';
 import { type Position, tierHeaders } from '../../core/purge/command.ts';
 import type { DialDuplex } from '../../core/runtime/duplex.ts';
+import { losesJournal } from './run.ts';
 import { asInProduction, type Wiring } from './wiring.ts';
 
 export interface Mutation {
   name: string;
   wiring: Wiring;
+  /** The seeds whose histories can show it; default: all. */
+  isWorth?: (seed: number) => boolean;
 }
 
 /** A late insert is not judged: what has just been fetched counts as valid at the cursor. */
@@ -128,10 +131,11 @@ const withoutGate: Wiring['gate'] = (gate) => ({
   remainingMs: () => 0,
 });
 
-const broken = (name: string, change: Partial<Wiring>): Mutation => ({
-  name,
-  wiring: { ...asInProduction, ...change },
-});
+const broken = (
+  name: string,
+  change: Partial<Wiring>,
+  more: Pick<Mutation, 'isWorth'> = {},
+): Mutation => ({ name, wiring: { ...asInProduction, ...change }, ...more });
 
 export const mutations: readonly Mutation[] = [
   broken('a late insert is not judged', { purges: withoutEpochCheck }),
@@ -141,6 +145,10 @@ export const mutations: readonly Mutation[] = [
   broken('the lease is counted from the receipt of the grant', { leaseCells: fromReceipt }),
   broken('nobody waits for a lease to run out', { leases: withoutWaiting }),
   broken('the first grant counts before the head is reached', { dial: withoutHead }),
-  broken('purge-api starts without a gate', { gate: withoutGate }),
-  broken('numbers of two journals are compared', { purges: withoutIdentity }),
+  broken('purge-api starts without a gate', { gate: withoutGate }, { isWorth: losesJournal }),
+  broken(
+    'numbers of two journals are compared',
+    { purges: withoutIdentity },
+    { isWorth: losesJournal },
+  ),
 ];

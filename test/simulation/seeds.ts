@@ -39,7 +39,7 @@ export function* seedsBetween(first: number, last: number): Iterable<number> {
 export function describeFailed(failed: readonly Failed[]): string {
   return failed
     .map(({ seed, problems }) =>
-      [`SEED=${seed} npm test -- test/simulation/simulation.test.ts`, ...problems].join('\n  '),
+      [`SEED=${seed} npm test -- test/simulation`, ...problems].join('\n  '),
     )
     .join('\n');
 }
