@@ -191,9 +191,14 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     });
   };
 
+  let checkedAtMs = clock.monotonicMs();
   const checkHeartbeats = () => {
     const nowMs = clock.monotonicMs();
+    // While the whole process stood still (SIGSTOP, a machine without time to give) nobody could beat.
+    const lostMs = Math.max(0, nowMs - checkedAtMs - checkMs);
+    checkedAtMs = nowMs;
     for (const [index, member] of members) {
+      member.lastBeatMs = Math.min(nowMs, member.lastBeatMs + lostMs);
       const beat = shared.heartbeat(index);
       if (beat !== member.lastBeat) {
         member.lastBeat = beat;
@@ -216,6 +221,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       const others = Array.from({ length: count - 1 }, (_, i) => launch(i + 1));
       await Promise.all(others);
       hasStarted = true;
+      checkedAtMs = clock.monotonicMs();
       every(clock, checkMs, checkHeartbeats);
       return boundPort;
     },

@@ -16,6 +16,8 @@ const network = await startNetwork({
     { id: 'par', shield: ['eu'] },
     { id: 'nyc', shield: ['eu'] },
   ],
+  // Longer than a loaded machine makes anybody wait: this is not about leases.
+  settings: { lease: '10s' },
 });
 const { origin } = network;
 const { converge, textsAt } = createPurging(network);

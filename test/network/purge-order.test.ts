@@ -23,6 +23,8 @@ const network = await startLinkedNetwork({
     // Straight to the origin.
     { id: 'tyo' },
   ],
+  // Longer than a loaded machine makes anybody wait: this is not about leases.
+  settings: { lease: '10s' },
 });
 const { origin } = network;
 const { urlOf, converge, accept, find, converged, acknowledged, stateOf, textsAt } =

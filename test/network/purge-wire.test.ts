@@ -15,6 +15,8 @@ const network = await startLinkedNetwork({
     { id: 'par', shield: ['eu'] },
     { id: 'nyc', shield: ['eu'] },
   ],
+  // Longer than a loaded machine makes anybody wait: this is not about leases.
+  settings: { lease: '10s' },
 });
 const { origin } = network;
 const nodes = ['eu', 'par', 'nyc'];

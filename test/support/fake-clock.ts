@@ -6,6 +6,8 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Moves the wall clock only, as a suspended machine or a clock step does. */
   stepWall(ms: number): void;
+  /** Moves both clocks forward and runs nothing: the process is stopped meanwhile, and what has come due runs with the next step. */
+  standStill(ms: number): void;
   readonly pending: number;
 }
 
@@ -42,8 +44,9 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
       for (let next = due(untilMs); next; next = due(untilMs)) {
         const [id, timer] = next;
         timers.delete(id);
-        wallMs += timer.atMs - monoMs;
-        monoMs = timer.atMs;
+        const laterMs = Math.max(0, timer.atMs - monoMs);
+        wallMs += laterMs;
+        monoMs += laterMs;
         timer.run();
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -53,6 +56,10 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     },
     stepWall(ms) {
       wallMs += ms;
+    },
+    standStill(ms) {
+      wallMs += ms;
+      monoMs += ms;
     },
     get pending() {
       return timers.size;

@@ -149,6 +149,18 @@ test('a worker that hangs is ended after 2 s, counted and replaced; the change i
   assert.deepEqual([after[1]?.generation, after[1]?.port, after[1]?.seen], [2, 4000, []]);
 });
 
+test('no worker is silent while the whole process stands still; one that hangs is noticed afterwards', async (t) => {
+  const { pool, clock, replaced } = pooled(t, 'hang 1 1');
+  await pool.start();
+  const published = pool.publish(change(1));
+  await clock.advance(1000);
+  clock.standStill(60_000);
+  await clock.advance(500);
+  assert.equal(await replaced('silent'), 0);
+  await passing(clock, 250, published);
+  assert.equal(await replaced('silent'), 1);
+});
+
 test('a worker that crashes is replaced; a change that it had not applied does not wait for ever', async (t) => {
   const { pool, clock, states, replaced } = pooled(t, 'crash 1 2');
   await pool.start();
