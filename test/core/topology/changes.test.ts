@@ -48,7 +48,7 @@ const appliedFor: [string, Change, string][] = [
   ['par', pop({ advertise: ['192.0.2.9'] }), 'pops.par.advertise'],
   ['par', pop({ location: { latitude: 1, longitude: 1 } }), 'pops.par.location'],
   ['ns1', dns({ zone: 'other.test' }), 'dns.ns1.zones'],
-  ['ns1', dns({ probe: { interval: '5s' } }), 'dns.ns1.probe'],
+  ['ns1', dns({ probe: { timeout: '500ms' } }), 'dns.ns1.probe'],
   // Of other nodes everything is taken as the file says.
   ['nyc', pop({ listen: '127.0.0.1:9999', memory: '1MiB' }), 'pops.par'],
   ['par', shield({ reach: 'eu.test:80' }), 'shields.eu'],
