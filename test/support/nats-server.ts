@@ -41,7 +41,7 @@ export async function startNatsServer(more = '', givenPort?: number): Promise<Na
   const store = path.join(folder, 'store');
   writeFileSync(
     file,
-    `listen: 127.0.0.1:${port}\nmax_payload: 4MB\njetstream { store_dir: "${store}" }\n${more}\n`,
+    `listen: 127.0.0.1:${port}\n${more.includes('max_payload') ? '' : 'max_payload: 4MB'}\njetstream { store_dir: "${store}" }\n${more}\n`,
   );
   let child: ChildProcess | undefined;
   const kill = async () => {
@@ -88,7 +88,7 @@ function isStopped(pid: number): boolean {
   );
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;
 }
