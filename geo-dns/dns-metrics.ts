@@ -35,7 +35,7 @@ export interface DnsMetrics extends AbuseMetrics, PopMetrics {
   unusableGeoRecord(): void;
   internalError(): void;
   queryLogDrop(): void;
-  signature(result: 'made' | 'kept'): void;
+  signature(result: 'made' | 'kept' | 'refused'): void;
   signatureEviction(): void;
 }
 
@@ -101,7 +101,7 @@ function createSignatureMetrics(
 ): Pick<DnsMetrics, 'signature' | 'signatureEviction'> {
   const signature = metrics.counter(
     'breakwater_dns_signatures_total',
-    'Signatures in answers, by whether they were made for it or kept from before.',
+    'Signatures for answers: made for it, kept from before, or refused to clients that may be forged.',
     ['result'],
   );
   const eviction = metrics.counter(

@@ -94,21 +94,29 @@ function respondTo(
   const cookie = judge(deps, query.edns?.cookie, recipient);
   const verdict = limit(deps, answered.message, recipient, cookie);
   if (verdict === 'drop') return undefined;
-  if (verdict === 'slip') {
+  const isProven = transport === 'tcp' || cookie?.state === 'valid';
+  // Only what is sent is signed: who is over the limit costs no signature.
+  const whole = verdict === 'slip' ? undefined : signedBy(deps.sign, query, answered, isProven);
+  if (!whole) {
     const slipped = slippedOf(answered.message, cookie);
     count(metrics, query, { ...answered, message: slipped }, transport, false);
     return encodeMessage(slipped);
   }
   count(metrics, query, answered, transport, true);
-  const message = withOptions(
-    // Only what is sent is signed: who is over the limit costs no signature.
-    deps.sign ? deps.sign(query, answered) : answered.message,
-    optionsOf(deps, query, answered, transport, cookie),
-  );
+  const message = withOptions(whole, optionsOf(deps, query, answered, transport, cookie));
   const encoded = encodeWithin(message, limitOf(query, transport));
   if (encoded.truncated) metrics.truncated();
   else keep(deps, query, answered, recipient, encoded.bytes);
   return encoded.bytes;
+}
+
+function signedBy(
+  sign: SignAnswer | undefined,
+  query: Query,
+  answered: Answered,
+  isProven: boolean,
+): Message | undefined {
+  return sign ? sign(query, answered, isProven) : answered.message;
 }
 
 /** Sends once more what the same bytes were answered with. */

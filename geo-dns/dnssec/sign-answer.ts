@@ -12,17 +12,23 @@ import { type Denial, nsecOf } from './denial.ts';
 import type { SigningKey } from './keys.ts';
 import type { Signer } from './signer.ts';
 
-export type SignAnswer = (query: Query, answered: Answered) => Message;
+/** Undefined: there are no signatures to be had now for who has not shown that it is no forger (`isProven`). */
+export type SignAnswer = (
+  query: Query,
+  answered: Answered,
+  isProven: boolean,
+) => Message | undefined;
+
+type Sign = Signer['signBounded'];
 
 export function createSignAnswer(signer: Signer): SignAnswer {
-  return (query, { message, zones = [], denial }) => {
+  return (query, { message, zones = [], denial }, isProven) => {
     if (!query.edns?.dnssecOk || !zones.some(({ keys }) => keys)) return message;
     const proven = denial?.zone.keys ? withProof(message, query, denial) : message;
-    return {
-      ...proven,
-      answers: signed(signer, zones, proven.answers),
-      authorities: signed(signer, zones, proven.authorities),
-    };
+    const sign = isProven ? signer.sign : signer.signBounded;
+    const answers = signed(sign, zones, proven.answers);
+    const authorities = answers && signed(sign, zones, proven.authorities);
+    return authorities && { ...proven, answers, authorities };
   };
 }
 
@@ -57,12 +63,12 @@ function withProof(message: Message, query: Query, denial: Denial): Message {
   };
 }
 
-/** Each RRset followed by its signatures. */
+/** Each RRset followed by its signatures; undefined when one could not be had. */
 function signed(
-  signer: Signer,
+  sign: Sign,
   zones: readonly Zone[],
   records: readonly ResourceRecord[],
-): ResourceRecord[] {
+): ResourceRecord[] | undefined {
   const rrsets = new Map<string, ResourceRecord[]>();
   for (const record of records) {
     const key = `${typeOf(record.data)} ${nameKey(record.name)}`;
@@ -71,13 +77,19 @@ function signed(
     else rrsets.set(key, [record]);
   }
   const dnames = records.filter(({ data }) => data.type === 'DNAME').map(({ name }) => name);
-  return [...rrsets.values()].flatMap((rrset) => {
+  const whole: ResourceRecord[] = [];
+  for (const rrset of rrsets.values()) {
+    whole.push(...rrset);
     const [first] = rrset;
-    if (!first || isUnsigned(first, zones, dnames)) return rrset;
+    if (!first || isUnsigned(first, zones, dnames)) continue;
     const zone = zoneOf(zones, first);
-    if (!zone?.keys) return rrset;
-    return [...rrset, ...keysFor(zone, first).map((key) => signer.sign(zone.name, key, rrset))];
-  });
+    for (const key of zone ? keysFor(zone, first) : []) {
+      const signature = zone && sign(zone.name, key, rrset);
+      if (!signature) return undefined;
+      whole.push(signature);
+    }
+  }
+  return whole;
 }
 
 /** NS of a delegation is the other side's (RFC 4035 §2.2), and the alias that a DNAME means follows from it (RFC 6672 §5.3.1). */

@@ -34,13 +34,25 @@ export const refreshSeconds = 86_400;
 
 export interface SignerDeps {
   clock: Clock;
-  metrics: { signature(result: 'made' | 'kept'): void; signatureEviction(): void };
+  metrics: { signature(result: 'made' | 'kept' | 'refused'): void; signatureEviction(): void };
 }
 
 export interface Signer {
   /** The RRSIG record of `rrset` (one owner, type and TTL, not empty) by `key` of the zone `zone`. */
   sign(zone: Name, key: SigningKey, rrset: readonly ResourceRecord[]): ResourceRecord;
+  /**
+   * The same, for somebody who may be a forger: they share a number of signatures a second that are made for them. Undefined when
+   * that is used up.
+   */
+  signBounded(
+    zone: Name,
+    key: SigningKey,
+    rrset: readonly ResourceRecord[],
+  ): ResourceRecord | undefined;
 }
+
+/** Names that do not exist can be made up without end, and each needs a signature: this is a third of a core at most. */
+const boundedPerSecond = 5000;
 
 interface Kept {
   rdata: Buffer;
@@ -56,24 +68,54 @@ export function createSigner({ clock, metrics }: SignerDeps, maxKept = 20_000): 
       if (reason === 'evict') metrics.signatureEviction();
     },
   });
+  const budget = createBudget(clock, boundedPerSecond);
+  const signIf = (
+    zone: Name,
+    key: SigningKey,
+    rrset: readonly ResourceRecord[],
+    mayMake: () => boolean,
+  ): ResourceRecord | undefined => {
+    const [first] = rrset;
+    if (!first) throw new Error('an empty RRset cannot be signed');
+    const now = Math.floor(clock.nowMs() / 1000);
+    const records = canonicalRecords(rrset);
+    const what = `${key.tag} ${zone} ${hash('sha256', records, 'base64')}`;
+    let signature = kept.get(what);
+    const isGood =
+      signature && signature.inception <= now && signature.expiration - now >= refreshSeconds;
+    if (!signature || !isGood) {
+      if (!mayMake()) {
+        metrics.signature('refused');
+        return undefined;
+      }
+      signature = make(zone, key, first, records, now);
+      kept.set(what, signature);
+    }
+    metrics.signature(isGood ? 'kept' : 'made');
+    const data: RecordData = { type: 'opaque', code: recordTypes.RRSIG, bytes: signature.rdata };
+    return { name: first.name, class: first.class, ttlSeconds: first.ttlSeconds, data };
+  };
   return {
     sign(zone, key, rrset) {
-      const [first] = rrset;
-      if (!first) throw new Error('an empty RRset cannot be signed');
-      const now = Math.floor(clock.nowMs() / 1000);
-      const records = canonicalRecords(rrset);
-      const what = `${key.tag} ${zone} ${hash('sha256', records, 'base64')}`;
-      let signature = kept.get(what);
-      const isGood =
-        signature && signature.inception <= now && signature.expiration - now >= refreshSeconds;
-      if (!signature || !isGood) {
-        signature = make(zone, key, first, records, now);
-        kept.set(what, signature);
-      }
-      metrics.signature(isGood ? 'kept' : 'made');
-      const data: RecordData = { type: 'opaque', code: recordTypes.RRSIG, bytes: signature.rdata };
-      return { name: first.name, class: first.class, ttlSeconds: first.ttlSeconds, data };
+      const made = signIf(zone, key, rrset, () => true);
+      if (!made) throw new Error('a signature was refused that has no bound');
+      return made;
     },
+    signBounded: (zone, key, rrset) => signIf(zone, key, rrset, budget),
+  };
+}
+
+/** At most so many a second, and so many at once. */
+function createBudget(clock: Clock, perSecond: number): () => boolean {
+  let left = perSecond;
+  let atMs = clock.monotonicMs();
+  return () => {
+    const nowMs = clock.monotonicMs();
+    left = Math.min(perSecond, left + ((nowMs - atMs) / 1000) * perSecond);
+    atMs = nowMs;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
   };
 }
 

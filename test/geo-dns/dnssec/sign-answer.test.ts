@@ -130,6 +130,26 @@ test('signatures kept have a bound; a clock that goes back makes them anew', () 
   assert.equal(made.at(-1), 'made');
 });
 
+test('who may be a forger has new signatures made up to a bound, and is sent to TCP beyond it', async (t) => {
+  const { ask, counted, clock } = await setUp(t);
+  const cutOf = (n: number, transport?: 'tcp') =>
+    ask({ name: `n${n}.demo.test` }, dnssecOk, transport).header.truncated;
+  // One for the SOA, one for each name.
+  for (let n = 1; n < 5000; n += 1) assert.equal(cutOf(n), false);
+  const { header, answers, authorities } = ask({ name: 'more.demo.test' }, dnssecOk);
+  assert.ok(header.truncated);
+  assert.equal(answers.length + authorities.length, 0);
+  assert.equal(await counted('refused'), 1);
+  assert.equal(cutOf(1), false);
+  assert.equal(ask({ name: 'more.demo.test' }, 0).header.truncated, false);
+  assert.equal(cutOf(5001, 'tcp'), false);
+  await clock.advance(1);
+  assert.deepEqual(
+    [5, 4, 3, 2, 1, 0].map((n) => cutOf(6000 + n)),
+    [...[false, false, false, false, false], true],
+  );
+});
+
 test('order and repetition of records do not matter to their signature (RFC 4034 §6.3)', () => {
   const made: string[] = [];
   const metrics = {
