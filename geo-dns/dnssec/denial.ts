@@ -29,16 +29,21 @@ export function denialOf(
   return { kind, zone, name, types: types.filter((type) => type !== asked) };
 }
 
-/** The NSEC record of `name`, which has `types`; without any: a name that does not exist (§3.1, §3.2). */
+/**
+ * The NSEC record of `name`, which has `types`; without any: a name that does not exist (§3.1, §3.2). It must not say that there is
+ * what was `asked` for: signatures alone are not given out.
+ */
 export function nsecOf(
   name: Name,
   types: readonly number[] | undefined,
   ttlSeconds: number,
+  asked?: number,
 ): ResourceRecord {
   const { RRSIG, NSEC, NXNAME } = recordTypes;
   const writer = createWriter();
   writeName(writer, nextName(name), false);
-  writeBytes(writer, typeBitmap([...(types ?? [NXNAME]), RRSIG, NSEC]));
+  const signatures = asked === RRSIG ? [] : [RRSIG];
+  writeBytes(writer, typeBitmap([...(types ?? [NXNAME]), ...signatures, NSEC]));
   const bytes = writer.bytes.subarray(0, writer.length);
   return { name, class: classIn, ttlSeconds, data: { type: 'opaque', code: NSEC, bytes } };
 }

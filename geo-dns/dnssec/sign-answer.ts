@@ -47,6 +47,7 @@ function withProof(message: Message, query: Query, denial: Denial): Message {
     denial.name,
     denial.kind === 'nxdomain' ? undefined : denial.types,
     soa?.ttlSeconds ?? denial.zone.negativeSoa.ttlSeconds, // RFC 9077 §3
+    query.question.type,
   );
   if (denial.kind === 'nodata' && query.question.type === NSEC) {
     return { ...message, answers: [...message.answers, nsec], authorities: [] };

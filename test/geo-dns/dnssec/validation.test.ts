@@ -102,6 +102,7 @@ test('what is not there validates: names, types, empty non-terminals, below wild
     ['b.ent.demo.test', 'A', /ent\.demo\.test\. RRSIG NSEC$/m],
     ['x.wild.demo.test', 'A', /x\.wild\.demo\.test\. TXT RRSIG NSEC$/m],
     ['wild.demo.test', 'TXT', /wild\.demo\.test\. RRSIG NSEC$/m],
+    ['mail.demo.test', 'RRSIG', /demo\.test\. A NSEC$/m],
     ['plain.demo.test', 'DS', /plain\.demo\.test\. NS RRSIG NSEC$/m],
   ];
   for (const [name, type, proof] of nothing) {
