@@ -233,7 +233,7 @@ function withHints(
   steered: Steered | undefined,
 ): readonly ResourceRecord[] {
   if (!steered) return records;
-  const addresses = steered.selection.chosen.flatMap(({ pop }) => pop.advertise);
+  const addresses = [...new Set(steered.selection.chosen.flatMap(({ pop }) => pop.advertise))];
   return records.map((record) => tailored(record, addresses));
 }
 
@@ -281,7 +281,9 @@ function addressRecords(
   zone: Zone,
   { selection }: Steered,
 ): ResourceRecord[] {
-  const addresses = selection.chosen.flatMap(({ pop }) => pop.advertise.map(addressData));
+  // Each once: PoPs may share an address (anycast), and an RRset has no duplicates (RFC 2181 §5).
+  const texts = new Set(selection.chosen.flatMap(({ pop }) => pop.advertise));
+  const addresses = [...texts].map(addressData);
   const ofType = (wanted: 'A' | 'AAAA') => addresses.filter((data) => data.type === wanted);
   let chosen = type === recordTypes.AAAA ? ofType('AAAA') : ofType('A');
   // ANY takes one RRset, whichever there is (RFC 8482 §4.1).

@@ -118,9 +118,14 @@ function reach(
   return {
     chosen: asGood.filter((other) => other.isShed === first.isShed).slice(0, answers),
     // The groups of a policy may themselves follow the place, so PoPs of other groups count here.
-    dependsOnPlace: first.by === 'place' && alike.length > 1,
-    dependsOnNetwork: sheds ? alike.length > 1 : first.by === 'network' && asGood.length > 1,
+    dependsOnPlace: first.by === 'place' && differ(alike),
+    dependsOnNetwork: sheds ? differ(alike) : first.by === 'network' && differ(asGood),
   };
+}
+
+/** Whether their addresses do: with one shared by all (anycast) it is routing that tells clients apart, and no answer. */
+function differ(pops: readonly Candidate[]): boolean {
+  return new Set(pops.map(({ pop }) => pop.advertise.join())).size > 1;
 }
 
 /** The same networks are given away while the share stays, and more of them, never others, when it falls. */

@@ -43,6 +43,7 @@ const swappableOfNode: ReadonlySet<string> = new Set([
   'damping',
   'shedding',
   'queryLog',
+  'routeCost',
 ]);
 
 /** Keys that carry their unit here, by their names in the file. */

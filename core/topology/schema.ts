@@ -188,6 +188,11 @@ const pop = z
     capacity: z.number().int().min(1).default(1000),
     /** Taken out of DNS answers by the operator while it goes on serving. */
     drain: z.boolean().default(false),
+    /**
+     * Where the PoP shares an address with others (anycast): kilometres that routing makes it seem farther away, as AS path prepending
+     * does. For the emulation (`get --from`, `catchments --anycast`); the routers have their own configuration.
+     */
+    routeCost: z.number().min(0).max(100_000).default(0),
   })
   .transform(({ shield, ...rest }) => ({ ...unitsOfCachingNode(rest), shieldRings: shield ?? [] }));
 

@@ -3,11 +3,13 @@
  * so a large one has one PoP here though its coasts may have two. Where the choice follows the client's network or takes
  * turns, a country is shared: by 64 networks, or one round of turns. Pure.
  */
+
 import type { Continent, SteeringRules } from '../../core/topology/steering-schema.ts';
 import { type Country, countries } from '../../geo-dns/locate/countries.ts';
 import type { Located } from '../../geo-dns/locate/locate.ts';
 import { type PopStanding, select } from '../../geo-dns/select.ts';
 import { clientNetworkOf } from '../../geo-dns/steering/client-network.ts';
+import { routesTo } from './anycast.ts';
 
 export interface Catchment {
   country: string;
@@ -26,6 +28,21 @@ export function catchmentsOf(rules: SteeringRules, pops: readonly PopStanding[])
   return countries
     .filter(({ users }) => users > 0)
     .map((country) => catchmentOf(country, rules, pops));
+}
+
+/** The same, had all PoPs one address and routing the choice: by distance and `costs` alone. */
+export function anycastCatchmentsOf(
+  pops: readonly PopStanding[],
+  costs: ReadonlyMap<string, number>,
+): Catchment[] {
+  return countries
+    .filter(({ users }) => users > 0)
+    .map((country) => {
+      const [first] = routesTo(pops, locatedIn(country), costs);
+      const { code, continent, users } = country;
+      const shares = first?.announces ? [{ pop: first.pop, share: 1 }] : [];
+      return { country: code, continent, users, shares, reason: 'anycast' };
+    });
 }
 
 /** A client in the middle of a country. */

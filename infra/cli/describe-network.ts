@@ -1,6 +1,7 @@
 /** A configuration in words: what `breakwater check` says of a good file. Pure. */
 import type { Topology } from '../../core/topology/load.ts';
 import type { Site } from '../../core/topology/schema.ts';
+import { sharedLines } from './anycast.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { formatBytes } from './way.ts';
@@ -23,6 +24,7 @@ export function describeNetwork(topology: Topology, { style }: Pick<Terminal, 's
     ...indent(siteTable(topology)),
     ...title('PoPs'),
     ...indent(popTable(topology)),
+    ...indent(sharedLines(topology)),
     ...(shields.length === 0 ? [] : [...title('Shields'), ...indent(shieldTable(topology))]),
     ...(dns.length === 0 ? [] : [...title('DNS'), ...indent(dnsTable(topology))]),
     ...title('Purge API'),

@@ -23,6 +23,7 @@ function addCatchments(program: Command, context: CliContext): void {
     )
     .argument('<name>', 'a host of a site of the network')
     .addOption(withoutOption())
+    .option('--anycast', 'as if all PoPs had one address, compared with the DNS', false)
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (name, options) => {

@@ -6,6 +6,7 @@ import { combined } from '../../core/http/headers.ts';
 import { parseStructuredList } from '../../core/http/structured.ts';
 import type { Topology } from '../../core/topology/load.ts';
 import { findNode, nodesOf } from '../../core/topology/nodes.ts';
+import { type AnycastRoutes, describeRoutes } from './anycast.ts';
 import type { Page } from './fetch-page.ts';
 import type { Client } from './place.ts';
 import type { Steering } from './steering.ts';
@@ -27,6 +28,8 @@ export interface Way {
   pop: string;
   page: Page;
   steps: Step[];
+  /** Where the address of the answer is shared: how routing chose the PoP. */
+  routes?: AnycastRoutes | undefined;
 }
 
 /** The lines of the way; the first word of each says what it is about. */
@@ -140,8 +143,12 @@ function dnsText(steering: Steering): string {
   return parts.join(' · ');
 }
 
-function popText({ pop, steering }: Way, topology: Topology): string {
+function popText({ pop, steering, routes }: Way, topology: Topology): string {
   const city = findNode(topology, pop).location?.city;
+  if (routes) {
+    const place = city === undefined ? pop : `${pop} in ${city}`;
+    return `${place} · anycast: ${describeRoutes(routes)} · by DNS it would be ${steering.why.pop ?? 'unknown'}`;
+  }
   const { reason } = steering.why;
   const [next] = steering.others;
   const distance = steering.why['distance-km'];

@@ -13,6 +13,7 @@ import { startFailure } from '../../core/runtime/service.ts';
 import { type Environment, loadTopology, type Topology } from '../../core/topology/load.ts';
 import { nodesOf } from '../../core/topology/nodes.ts';
 import { withSecret } from '../../core/topology/secret-file.ts';
+import { sharedLines } from '../cli/anycast.ts';
 import { compileCacheFolder } from '../cli/compile-cache.ts';
 import { spawnChild } from './child.ts';
 import { rememberCurrent } from './current.ts';
@@ -134,6 +135,7 @@ async function startAndAnnounce(deps: UpDeps, running: Running, ending: AbortSig
   const lines = linesToTry(topology, nodes, tools, showcase);
   const browse = pagesToBrowse(topology, nodes);
   report({ event: 'ready', tookMs: tookMs(), nodes, try: lines, browse });
+  for (const text of sharedLines(topology)) report({ event: 'note', text });
 }
 
 /** Checks the file first: every node would, but one clear answer here is better than seven refusals in logs. */

@@ -398,3 +398,17 @@ test('without a client subnet the resolver’s network decides by hash', () => {
   const bySubnet = addressesOf(ask({ subnet: '41.1.2.0/24' }, setting));
   assert.deepEqual(addressesOf(ask({}, { ...setting, from: '41.1.2.77' })), bySubnet);
 });
+
+test('an address that several PoPs share is answered once (RFC 2181 §5), to everybody', () => {
+  const setting: Setting = { steering: { answers: 3 } };
+  const context = contextOf(setting);
+  const pops = context.pops.map((one) => ({
+    ...one,
+    pop: { ...one.pop, advertise: ['192.0.2.9'] },
+  }));
+  const incoming = decodeQuery(buildQuery({ subnet: '198.18.3.0/24' }));
+  if (incoming.kind !== 'query') return assert.fail();
+  const answered = answer(incoming.query, [198, 18, 1, 53], { ...context, pops });
+  assert.deepEqual(addressesOf(answered), ['192.0.2.9']);
+  assert.equal(scopeOf(answered), 0);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { plainSteering } from '../../core/topology/steering-schema.ts';
 import { distanceKm, loadTermKm } from '../../geo-dns/latency.ts';
 import type { Located } from '../../geo-dns/locate/locate.ts';
 import { type PopStanding, select } from '../../geo-dns/select.ts';
@@ -206,4 +207,18 @@ test('great-circle distances are those of the globe', () => {
 test('the load term begins above half of capacity and grows with the square', () => {
   const term = (load: number) => loadTermKm({ freeLoad: 0.5, fullLoadKm: 2000 }, load);
   assert.deepEqual([0, 0.5, 0.75, 1, 1.5].map(term), [0, 0, 500, 2000, 8000]);
+});
+
+test('PoPs with one address (anycast) give everybody the same answer; one with another makes a difference', () => {
+  const sharing = standings(pops).map((one) => ({
+    ...one,
+    pop: { ...one.pop, advertise: ['192.0.2.9'] },
+  }));
+  const rules = { ...plainSteering, policy: 'hash' as const };
+  for (const options of [{}, { rules, network: '10.0.0' }]) {
+    const { dependsOnPlace, dependsOnNetwork } = select(tokyo, sharing, options);
+    assert.deepEqual([dependsOnPlace, dependsOnNetwork], [false, false]);
+  }
+  const mixed = [...sharing.slice(1), ...standings(pops).slice(0, 1)];
+  assert.equal(select(tokyo, mixed).dependsOnPlace, true);
 });

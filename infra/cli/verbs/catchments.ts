@@ -1,9 +1,11 @@
 /**
  * `breakwater catchments NAME`: which country's clients the DNS sends to which PoP, as text or JSON; with `--without` also what would
- * change were some PoPs dead.
+ * change were some PoPs dead; with `--anycast` where routing would take them, had all PoPs one address.
  */
 import type { Continent } from '../../../core/topology/steering-schema.ts';
+import { costsOf } from '../anycast.ts';
 import {
+  anycastCatchmentsOf,
   type Catchment,
   catchmentsOf,
   type Move,
@@ -19,6 +21,7 @@ import { worldNow } from '../world-now.ts';
 export interface CatchmentsOptions {
   config?: string;
   without?: string;
+  anycast?: boolean;
   json: boolean;
 }
 
@@ -29,7 +32,7 @@ export interface CatchmentMap {
   without: readonly string[];
   pops: readonly { pop: string; standing: string; share: number; shareBefore?: number }[];
   countries: readonly Catchment[];
-  /** Countries that go elsewhere than with all PoPs. */
+  /** Countries that go elsewhere than by DNS with all PoPs. */
   moves: readonly Move[];
 }
 
@@ -46,18 +49,23 @@ export async function catchments(
   const now = await worldNow(context, topology, host);
   const pops = ids.length === 0 ? now.pops : without(now.pops, ids);
   const before = catchmentsOf(rules, now.pops);
-  const countries = ids.length === 0 ? before : catchmentsOf(rules, pops);
+  const countries = options.anycast
+    ? anycastCatchmentsOf(pops, costsOf(topology))
+    : ids.length === 0
+      ? before
+      : catchmentsOf(rules, pops);
+  const isCompared = ids.length > 0 || options.anycast === true;
   const sharesBefore = userShares(before, now.pops);
   const map: CatchmentMap = {
     name: host,
-    policy: rules.policy,
+    policy: options.anycast ? `anycast, compared with ${rules.policy}` : rules.policy,
     source: now.source,
     without: ids,
     pops: userShares(countries, pops).map(({ pop, share }, index) => ({
       pop,
       standing: pops[index]?.standing ?? 'in',
       share,
-      ...(ids.length === 0 ? {} : { shareBefore: sharesBefore[index]?.share ?? 0 }),
+      ...(!isCompared ? {} : { shareBefore: sharesBefore[index]?.share ?? 0 }),
     })),
     countries,
     moves: movesBetween(before, countries),

@@ -2,6 +2,7 @@
  * `breakwater explain-dns NAME --from PLACE|IP`: which PoPs the DNS of the network would send a client to, and why. Asks over
  * DNS only, so that it tells what a resolver would be told. `--without` chooses once more as if some PoPs were dead.
  */
+import { describeRoutes, routesOf } from '../anycast.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError } from '../command-error.ts';
 import { requireTopology } from '../find-config.ts';
@@ -33,13 +34,16 @@ export async function explainDns(
     throw new CommandError(`${host} is no host of a site: its answer is the same without a PoP`);
   }
   const instead = ids.length > 0 ? whatIf(topology, host, client, steering, ids) : undefined;
+  const routes = routesOf(topology, steering);
   const { terminal } = context;
   if (options.json) {
     const told = { name: host, client, ...steering, candidates: toldPops(steering) };
-    terminal.line(JSON.stringify({ ...told, ...(instead ? { whatIf: instead } : {}) }));
+    const anycast = routes ? { anycast: routes } : {};
+    terminal.line(JSON.stringify({ ...told, ...anycast, ...(instead ? { whatIf: instead } : {}) }));
     return;
   }
   for (const line of describeSteering(host, client, steering)) terminal.line(line);
+  if (routes) for (const line of ['', `  anycast  ${describeRoutes(routes)}`]) terminal.line(line);
   if (instead) for (const line of describeWhatIf(instead)) terminal.line(line);
 }
 

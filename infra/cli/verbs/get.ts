@@ -3,6 +3,7 @@ import { combined } from '../../../core/http/headers.ts';
 import { formatHostPort } from '../../../core/runtime/addresses.ts';
 import type { Topology } from '../../../core/topology/load.ts';
 import { findNode, reachOf } from '../../../core/topology/nodes.ts';
+import { routesOf } from '../anycast.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import { fetchPage, type Page } from '../fetch-page.ts';
@@ -29,10 +30,20 @@ export async function get(context: CliContext, given: string, options: GetOption
   const topology = requireTopology(options.config, context);
   const client = findClient(options.from, topology);
   const steering = await askSteering(context, topology, url.hostname, client);
-  const pop = popOf(steering, topology);
+  const routes = routesOf(topology, steering);
+  const pop = routes?.routes[0]?.pop ?? popOf(steering, topology);
   const page = await fetchFromPop(context, { topology, pop, url, headers, options });
   const steps = stepsOf(combined(page.rawHeaders, 'cache-status'), topology);
-  const way: Way = { url: url.href, method: options.method, client, steering, pop, page, steps };
+  const way: Way = {
+    url: url.href,
+    method: options.method,
+    client,
+    steering,
+    pop,
+    page,
+    steps,
+    routes,
+  };
   if (options.json) terminal.line(JSON.stringify(wayAsJson(way)));
   else if (!options.body) for (const line of describeWay(way, topology)) terminal.line(line);
 }
@@ -81,7 +92,7 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-function wayAsJson({ url, method, client, steering, pop, page, steps }: Way) {
+function wayAsJson({ url, method, client, steering, pop, page, steps, routes }: Way) {
   const fields = new Headers();
   for (let i = 0; i + 1 < page.rawHeaders.length; i += 2) {
     fields.append(page.rawHeaders[i] ?? '', page.rawHeaders[i + 1] ?? '');
@@ -92,6 +103,7 @@ function wayAsJson({ url, method, client, steering, pop, page, steps }: Way) {
     from: { place: client.place ?? null, network: client.network },
     dns: steering,
     pop,
+    ...(routes ? { anycast: routes } : {}),
     steps,
     status: page.status,
     headers: Object.fromEntries(fields),

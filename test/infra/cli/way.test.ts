@@ -116,3 +116,20 @@ test('sizes are in the units of the configuration', () => {
     '2 GiB',
   ]);
 });
+
+test('where the address is shared, the way says that routing chose the PoP, and which the DNS would have', () => {
+  const routes = {
+    address: '192.0.2.1',
+    routes: [
+      { pop: 'par', costKm: 9711, announces: true },
+      { pop: 'nyc', costKm: 10849, announces: true },
+    ],
+  };
+  const lines = describeWay(way(miss, { routes }), topology);
+  assert.ok(
+    lines.includes(
+      '  pop     par in Paris · anycast: 192.0.2.1 is par, nyc: routing takes par (9711 km), next nyc (10849 km) · by DNS it would be par',
+    ),
+    lines.join('\n'),
+  );
+});
