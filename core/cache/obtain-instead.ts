@@ -9,12 +9,15 @@ import { type CacheRequest, cutBeforeFirstByte, type FetchReport } from './excha
 import type { Answer } from './obtain.ts';
 import { isErrorOfUpstream, type StaleVerdict, staleOnFailure } from './stale-on-failure.ts';
 import type { Lookup } from './store.ts';
+import { lacksLease, type Unleased } from './unleased.ts';
 
 /** A request that went to the upstream. */
 export interface Asked {
   request: CacheRequest;
   lookup: Lookup;
   disposition: Disposition;
+  /** The rules of a node without a lease; undefined: it holds one. */
+  unleased: Unleased | undefined;
 }
 
 type Way = Pick<Joined, 'collapsed' | 'waitedInVain'>;
@@ -65,18 +68,18 @@ function verdictOn(
 }
 
 function served(
-  { lookup: { stored, cleanliness }, disposition }: Asked,
+  { request, lookup: { stored, cleanliness }, disposition, unleased }: Asked,
   way: Way,
   told: { failure?: Failure; report?: FetchReport },
 ): Answer {
   if (!stored) throw new Error('decided to serve a response where none is stored');
   const fwd = disposition.kind === 'revalidate' ? disposition.fwd : 'stale';
-  const isUnleased = disposition.kind === 'revalidate' && disposition.detail === 'no-lease';
   return {
     kind: 'stored',
     entry: stored,
     cleanliness,
-    disposition: isUnleased
+    // Whatever it was to be validated for.
+    disposition: lacksLease(stored, unleased, request.startedAtMs)
       ? { kind: 'stale', why: 'no-lease', fwd: 'stale' }
       : { kind: 'stale', why: 'upstream-error', fwd },
     revalidated: false,

@@ -240,7 +240,7 @@ async function fromUpstream(
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal,
   });
-  const asked: Asked = { request, lookup, disposition };
+  const asked: Asked = { request, lookup, disposition, unleased: rules };
   if (!joined) return afterFailure(asked, overload, { collapsed: false });
   const instead = await insteadOf(asked, joined);
   if (!instead) return answerOf(deps, joined, disposition);

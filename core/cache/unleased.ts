@@ -50,12 +50,28 @@ export function withoutLease(
   nowMs: number,
 ): Disposition {
   if (decided.kind !== 'hit' && decided.kind !== 'stale') return decided;
-  const sinceMs = nowMs - stored.requestTimeMs;
-  // A wall clock that was set back says nothing of how long ago it was, and what a tier gave as stale has not been validated there.
-  const isRecent = sinceMs >= 0 && sinceMs < revalidateMs && stored.staleSinceMs === null;
-  if (isRecent) return decided;
+  if (isRecent(stored, revalidateMs, nowMs)) return decided;
   if (!servesMarked) return { kind: 'revalidate', fwd: 'stale', detail: 'no-lease' };
   return decided.kind === 'hit' ? { kind: 'stale', why: 'no-lease' } : decided;
+}
+
+/** Whether a response that could not be validated is more than the node may vouch for without a lease. */
+export function lacksLease(
+  stored: StoredResponse,
+  rules: Unleased | undefined,
+  nowMs: number,
+): boolean {
+  return rules !== undefined && !isRecent(stored, rules.revalidateMs, nowMs);
+}
+
+function isRecent(
+  { requestTimeMs, staleSinceMs }: StoredResponse,
+  revalidateMs: number,
+  nowMs: number,
+): boolean {
+  const sinceMs = nowMs - requestTimeMs;
+  // A wall clock that was set back says nothing of how long ago it was, and what a tier gave as stale has not been validated there.
+  return sinceMs >= 0 && sinceMs < revalidateMs && staleSinceMs === null;
 }
 
 /** How the use is counted; undefined: nothing stored was used, or under a lease. */

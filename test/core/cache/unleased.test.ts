@@ -134,6 +134,14 @@ describe('without a lease', () => {
     assert.equal(await get(engine), 'STALE fwd=stale no-lease one');
   });
 
+  test('so is what has expired, and would have been validated under a lease as well', async () => {
+    const { engine } = await setUp();
+    await engine.clock.advance(3_600_000);
+    engine.upstream.script = (call) => call.fail({ kind: 'connect' });
+    assert.equal(await get(engine), 'STALE fwd=stale no-lease one');
+    assert.equal(await uses(engine, 'unvalidated'), 1);
+  });
+
   test('what a purge matched hard is not served even then', async () => {
     const { engine } = await setUp();
     engine.journal.purge([{ kind: 'url', url: 'http://www.demo.test/' }]);
