@@ -1,6 +1,6 @@
 /**
  * What breaks the network while its history is recorded, drawn from a seed: processes are killed, stopped and started; streams are
- * cut, held back for less and for more than a lease, delayed, and their messages lost, repeated and reordered.
+ * cut, held back for less and for more than a lease, delayed, and their messages lost, repeated and reordered; the origin goes away.
  */
 import type { Random } from '../../../core/runtime/deps.ts';
 import type { LinkedNetwork } from '../../support/network/linked-network.ts';
@@ -97,6 +97,14 @@ const ofPurgeApi: Record<string, Fault> = {
   stop: stopAndContinue,
 };
 
+const ofOrigin: Record<string, Fault> = {
+  async outage({ network, random, leaseMs }) {
+    await network.origin.stop();
+    await pause(random.unit() * leaseMs);
+    await network.origin.start();
+  },
+};
+
 export interface Faults {
   /** How often each has been injected: `kill eu`. */
   readonly counts: Map<string, number>;
@@ -111,7 +119,11 @@ const together = 2;
 export function startFaults(deps: FaultDeps): Faults {
   const { network, random } = deps;
   const counts = new Map<string, number>();
-  const ids = ['purge', ...[...network.config.shields, ...network.config.pops].map(({ id }) => id)];
+  const ids = [
+    'purge',
+    'origin',
+    ...[...network.config.shields, ...network.config.pops].map(({ id }) => id),
+  ];
   const broken = new Set<string>();
   let isOver = false;
   const breakOne = async () => {
@@ -119,7 +131,7 @@ export function startFaults(deps: FaultDeps): Faults {
       random,
       ids.filter((each) => !broken.has(each)),
     );
-    const faults = id === 'purge' ? ofPurgeApi : ofNodes;
+    const faults = id === 'purge' ? ofPurgeApi : id === 'origin' ? ofOrigin : ofNodes;
     const name = chosen(random, Object.keys(faults));
     counts.set(`${name} ${id}`, (counts.get(`${name} ${id}`) ?? 0) + 1);
     broken.add(id);

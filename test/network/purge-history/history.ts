@@ -35,6 +35,8 @@ export interface Read {
   versions: number[];
   /** Said to be stale (`X-Cache: STALE`). */
   isStale: boolean;
+  /** Said to be stale because the node holds no lease and the origin could not be asked (`detail=no-lease`). */
+  isUnvalidated: boolean;
   /** For whoever looks at a violation. */
   cacheStatus: string;
 }

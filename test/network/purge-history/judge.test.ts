@@ -38,6 +38,7 @@ const read = (begunAtMs: number, version: number, more: Partial<Read> = {}): Rea
   endedAtMs: begunAtMs + 5,
   versions: [version],
   isStale: false,
+  isUnvalidated: false,
   cacheStatus: '',
   ...more,
 });
@@ -129,6 +130,19 @@ describe('refused:', () => {
         reads.push(read(1131, 1, { node: 'nyc' }));
       },
     ],
+    [
+      'the same as stale, without saying that it could not be validated',
+      'quarantined',
+      ({ reads, purges }) => {
+        purges[0] = { ...hard, quarantined: ['nyc'] };
+        reads.push(read(1131, 1, { node: 'nyc', isStale: true }));
+      },
+    ],
+    [
+      'a node that has acknowledged, and serves it all the same because the origin fails',
+      'acknowledged',
+      ({ reads }) => reads.push(read(121, 1, { isStale: true, isUnvalidated: true })),
+    ],
     ['a 202 that is not in the journal', 'accepted', ({ end }) => end.entries.pop()],
     [
       'a 202 whose number the journal has given to another purge',
@@ -198,6 +212,13 @@ describe('not refused:', () => {
       ({ reads, purges }) => {
         purges[0] = { ...hard, quarantined: ['nyc'] };
         reads.push(read(1129, 1, { node: 'nyc' }));
+      },
+    ],
+    [
+      'a quarantined node that says that it could not validate',
+      ({ reads, purges }) => {
+        purges[0] = { ...hard, quarantined: ['nyc'] };
+        reads.push(read(1131, 1, { node: 'nyc', isStale: true, isUnvalidated: true }));
       },
     ],
     [

@@ -10,7 +10,7 @@ import type { History, Purge, Read, Sighting } from './history.ts';
 export type Rule =
   /** After *converged n* no read begun later returns bytes from before n; none as fresh, where n is soft. */
   | 'converged'
-  /** A quarantined node serves none older than `quarantineRevalidate`. */
+  /** A quarantined node serves none older than `quarantineRevalidate`, unless the origin fails and it says so. */
   | 'quarantined'
   /** A node that has acknowledged n never serves a match from before n, be n converged or not. */
   | 'acknowledged'
@@ -109,9 +109,11 @@ function barsFor(purge: Purge, node: string, { quarantineRevalidateMs }: Promise
   return [...bars, { rule: 'quarantined', fromMs } as const];
 }
 
-function breaks(read: Read, { fromMs, purge, oldest }: Bar): boolean {
+function breaks(read: Read, { rule, fromMs, purge, oldest }: Bar): boolean {
   if (read.begunAtMs <= fromMs) return false;
   if (purge.soft && read.isStale) return false;
+  // What it has not heard of it cannot respect, where the origin fails as well; it must say so.
+  if (rule === 'quarantined' && read.isUnvalidated) return false;
   return read.versions.some((version) => version < oldest);
 }
 

@@ -114,14 +114,17 @@ async function readOne(
   const answer = await network.request(pop, page.path, { host: page.host, headers });
   const isUsual = answer.status === 200 || answer.status === 206;
   if (!answer.complete || !isUsual) return;
+  const isStale = answer.header('x-cache') === 'STALE';
+  const cacheStatus = answer.header('cache-status') ?? '';
   reads.push({
     node: pop,
     url: urlOf(page),
     begunAtMs,
     endedAtMs: nowMs(),
     versions: versionsIn(answer.text),
-    isStale: answer.header('x-cache') === 'STALE',
-    cacheStatus: answer.header('cache-status') ?? '',
+    isStale,
+    isUnvalidated: isStale && cacheStatus.includes('detail=no-lease'),
+    cacheStatus,
   });
 }
 
