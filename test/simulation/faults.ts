@@ -221,7 +221,7 @@ export async function loseJournal(
     history.note(`lost ${lost.length} entries`);
     for (const heal of heals) heal();
     time.after(chance.between(100, 1500), () => network.start('purge'));
-    time.after(5000, () => clients.go(50, 2000));
+    time.after(3000, () => clients.go(50, 2000));
   };
   wait();
 }

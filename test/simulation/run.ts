@@ -20,7 +20,7 @@ export interface Outcome {
 }
 
 const startMs = 1500;
-const faultyMs = 10_000;
+const faultyMs = 8000;
 const healLimitMs = 20_000;
 const settleMs = 2500;
 
@@ -66,7 +66,7 @@ async function live(network: SimulatedNetwork, clients: Clients, seed: number): 
   clients.go(chance.pick([30, 60, 200]), isLoss ? 2000 : 700);
   const untilMs = startMs + faultyMs;
   if (isLoss)
-    time.after(chance.between(100, 3000), () => void loseJournal(network, chance, clients));
+    time.after(chance.between(100, 1000), () => void loseJournal(network, chance, clients));
   const mend = isLoss ? () => {} : beginFaults(network, clients, untilMs);
   await time.runUntil(untilMs);
   history.note('calm');

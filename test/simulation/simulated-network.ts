@@ -160,7 +160,7 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
     onLease: nodes.onLease,
     calm: () => void Object.assign(manners, wellBehaved),
     end() {
-      for (const id of cachingIds) nodes.kill(id, 1);
+      for (const id of cachingIds) nodes.find(id)?.close();
       purgeApi?.process.kill();
       originProcess.kill();
     },

@@ -39,6 +39,8 @@ export interface SimulatedNode {
   stop(): Promise<void>;
   /** The process dies; of its file's log only a share is left after a power cut. */
   kill(keptShare: number): void;
+  /** The world is over: everything is closed. */
+  close(): void;
 }
 
 export interface NodeOptions {
@@ -140,6 +142,10 @@ export function startNode(options: NodeOptions): SimulatedNode {
     kill(keptShare) {
       end();
       disk?.crash(keptShare);
+    },
+    close() {
+      end();
+      disk?.close();
     },
   };
   const end = () => {
