@@ -28,6 +28,7 @@ import { type ProblemCode, problemResponse } from './problem.ts';
 import type { Purges, Submitted } from './purges.ts';
 import { readJsonBody } from './read-body.ts';
 import { limitHeaders, type TokenLimits } from './token-limits.ts';
+import type { Warming } from './warming.ts';
 
 export interface ApiDeps extends ExplainDeps {
   log: Log;
@@ -43,6 +44,7 @@ export interface ApiDeps extends ExplainDeps {
   /** Asks every node, and purge-api itself, to read its file again. */
   reload(): Promise<ReloadOutcome>;
   evidence: Evidence;
+  warming: Warming;
 }
 
 export interface ReloadAnswer {
@@ -151,9 +153,9 @@ async function postPurge(deps: ApiDeps, context: ApiContext): Promise<Response> 
   }
   const waitMs = waitOf(context);
   if (waitMs === undefined) return refuse('invalid-parameter', waitProblem);
-  const { soft, selectors } = parsed;
+  const { soft, selectors, warm } = parsed;
   const command: PurgeCommand = { soft, selectors, scope: caller.hosts, by: caller.name };
-  const idempotency = idempotencyOf(context, command);
+  const idempotency = idempotencyOf(context, command, warm);
   if (idempotency === 'invalid') return refuse('invalid-parameter', keyProblem);
   const allowance = deps.limits.take(caller.name);
   const limit = allowance ? limitHeaders(allowance) : {};
@@ -167,13 +169,32 @@ async function postPurge(deps: ApiDeps, context: ApiContext): Promise<Response> 
     const question = { soft, selectors, scope: [...caller.hosts] };
     return context.json(await dryRunNetwork(deps, question));
   }
-  const submitted = await deps.purges.submit(command, idempotency);
+  const submitted = await submitAndWarm(deps, command, idempotency, warm);
   if (submitted.kind !== 'accepted') {
     deps.limits.giveBack(caller.name);
     return refuseSubmitted(submitted, refuse);
   }
   deps.metrics.request('accepted');
   return answerPurge(deps, context, submitted.recorded, waitMs);
+}
+
+/** What is hot has to be asked before the purge. An entry that was there before is a repeated one, and not warmed again. */
+async function submitAndWarm(
+  { journal, purges, warming }: ApiDeps,
+  command: PurgeCommand,
+  idempotency: Idempotency | undefined,
+  warm: number,
+): Promise<Submitted> {
+  if (warm === 0) return purges.submit(command, idempotency);
+  const { soft, selectors, scope } = command;
+  const question = { soft, selectors: [...selectors], scope: [...scope] };
+  const found = await warming.find(question, warm);
+  const before = journal.head();
+  const submitted = await purges.submit(command, idempotency);
+  if (submitted.kind === 'accepted' && submitted.recorded.entry.seq > before.seq) {
+    warming.start(submitted.recorded.entry, found);
+  }
+  return submitted;
 }
 
 function refuseSubmitted(
@@ -201,7 +222,7 @@ async function getPurge(deps: ApiDeps, context: ApiContext): Promise<Response> {
   if (waitMs > 0) await deps.purges.wait(recorded.entry, waitMs);
   const { entry } = recorded;
   const convergence = deps.evidence.complete(entry, deps.purges.judge(entry));
-  return context.json(presentPurge(recorded, convergence), 200);
+  return context.json(presentPurge(recorded, convergence, deps.warming.progress(id)), 200);
 }
 
 function getNodes(deps: ApiDeps, context: ApiContext): Response {
@@ -262,7 +283,7 @@ async function answerPurge(
   const convergence = judgeAccepted(deps, recorded.entry);
   context.header('location', `/v1/purges/${recorded.entry.id}`);
   return context.json(
-    presentPurge(recorded, convergence),
+    presentPurge(recorded, convergence, deps.warming.progress(recorded.entry.id)),
     convergence.status === 'converged' ? 200 : 202,
   );
 }
@@ -293,12 +314,13 @@ function waitOf(context: ApiContext): number | undefined {
 function idempotencyOf(
   context: ApiContext,
   { by, soft, scope, selectors }: PurgeCommand,
+  warm: number,
 ): Idempotency | undefined | 'invalid' {
   const key = context.req.header('idempotency-key');
   if (key === undefined) return undefined;
   if (!/^[\x21-\x7e]{1,256}$/.test(key)) return 'invalid';
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([soft, scope, selectors]))
+    .update(JSON.stringify([soft, scope, selectors, ...(warm > 0 ? [warm] : [])]))
     .digest('hex');
   return { key: `${by} ${key}`, fingerprint };
 }

@@ -23,6 +23,7 @@ import { createPurges, type Purges } from './purges.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 import { createStartGate, type StartGate } from './start-gate.ts';
 import { createTokenLimits, type TokenLimits } from './token-limits.ts';
+import { createWarming, type Warming } from './warming.ts';
 
 export interface Assembly {
   metrics: PurgeMetrics;
@@ -40,6 +41,7 @@ export interface Assembly {
   reloadAll(): Promise<ReloadOutcome>;
   evidence: Evidence;
   acme: AcmeChallenges;
+  warming: Warming;
 }
 
 const reloadTimeoutMs = 10_000;
@@ -109,6 +111,13 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
     reloadSelf,
     evidence,
     acme,
+    warming: createWarming({
+      ...context,
+      topology: () => topology,
+      ask: fanOut.ask,
+      purges,
+      identity: () => journal.head().identity,
+    }),
     reloadAll: () => reloadNetwork(fanOut, context.node.id, reloadSelf, () => topology),
   };
 }

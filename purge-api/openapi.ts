@@ -6,6 +6,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { positionSchema, selectorSchema } from '../core/purge/command.ts';
 import { evidenceSchema } from '../core/purge/evidence.ts';
 import { networkExplanationSchema } from '../core/purge/explanation.ts';
+import { maxWarmed } from '../core/purge/warm.ts';
 import { explainRequest } from './explain.ts';
 import { maxSelectors } from './parse-purge.ts';
 
@@ -21,6 +22,13 @@ const purgeRequest = z
     hosts: strings.optional().describe('Host names of sites.'),
     everything: z.literal(true).optional().describe('All that the token may purge.'),
     soft: z.boolean().optional().describe('Makes stale instead of removing.'),
+    warm: z
+      .number()
+      .int()
+      .min(1)
+      .max(maxWarmed)
+      .optional()
+      .describe('Fetches so many of the hottest purged responses anew, shields first.'),
     dryRun: z.boolean().optional().describe('Only says what would be hit; nothing is purged.'),
   })
   .openapi('PurgeRequest');
@@ -41,6 +49,19 @@ const evidence = z.object({
   reason: text.nullable().describe('Why it has not acknowledged; null: it has, or is about to.'),
 });
 
+const warm = z
+  .object({
+    state: z.enum(['waiting', 'running', 'done', 'stopped', 'refused']),
+    responses: z.number().int().describe('Different responses that were chosen.'),
+    asked: z.number().int().describe('Refills: one response at one node.'),
+    done: z.number().int(),
+    failed: z.number().int(),
+    silent: z.array(text).describe('Nodes that did not say what they hold.'),
+    problem: text.nullable(),
+  })
+  .optional()
+  .describe('Where the purge was to be warmed; kept until purge-api restarts.');
+
 const purge = z
   .object({
     id: text,
@@ -53,6 +74,7 @@ const purge = z
     by: text.describe('The name of the token, or of the node whose PURGE method was used.'),
     convergedInMs: z.number().nullable(),
     nodes: z.array(evidence),
+    warm,
   })
   .openapi('Purge');
 

@@ -6,6 +6,7 @@ import { parseHost } from '../core/http/host.ts';
 import { MAX_TAG_BYTES } from '../core/http/tags.ts';
 import { normalisePrefix, normaliseUrl } from '../core/http/target.ts';
 import type { Selector } from '../core/purge/command.ts';
+import { maxWarmed } from '../core/purge/warm.ts';
 import { assertNever } from '../core/runtime/deps.ts';
 
 /** Selectors of one request, over all kinds. */
@@ -20,7 +21,7 @@ export interface BodyProblem {
 }
 
 export type ParsedPurge =
-  | { ok: true; soft: boolean; dryRun: boolean; selectors: Selector[] }
+  | { ok: true; soft: boolean; dryRun: boolean; warm: number; selectors: Selector[] }
   | { ok: false; problems: BodyProblem[] };
 
 /** The keys that are known; their values are not to be trusted. */
@@ -32,6 +33,7 @@ interface PurgeBody {
   everything?: unknown;
   soft?: unknown;
   dryRun?: unknown;
+  warm?: unknown;
 }
 
 interface Located {
@@ -46,7 +48,7 @@ const lists = {
   hosts: (host: string): Selector => ({ kind: 'host', host: normalHost(host) }),
 };
 const listKeys = ['urls', 'tags', 'prefixes', 'hosts'] as const;
-const knownKeys: readonly string[] = [...listKeys, 'everything', 'soft', 'dryRun'];
+const knownKeys: readonly string[] = [...listKeys, 'everything', 'soft', 'dryRun', 'warm'];
 
 /** Problems shown at once; a body of a thousand wrong URLs is explained well enough by the first of them. */
 const maxProblems = 20;
@@ -64,6 +66,7 @@ export function parsePurge(body: unknown, knownHosts: ReadonlySet<string>): Pars
     if (fields[path] === undefined || typeof fields[path] === 'boolean') continue;
     problems.push({ path, message: 'expected true or false' });
   }
+  const warm = readWarm(fields, problems);
   const located: Located[] = [];
   for (const key of listKeys) readList(key, fields[key], located, problems);
   readEverything(fields.everything, located, problems);
@@ -82,7 +85,7 @@ export function parsePurge(body: unknown, knownHosts: ReadonlySet<string>): Pars
   }
   if (problems.length > 0) return refused(problems);
   const selectors = located.map(({ selector }) => selector);
-  return { ok: true, soft: fields.soft === true, dryRun: fields.dryRun === true, selectors };
+  return { ok: true, soft: fields.soft === true, dryRun: fields.dryRun === true, warm, selectors };
 }
 
 /** What is wrong with one selector by itself; undefined: nothing. */
@@ -181,6 +184,17 @@ function readEverything(value: unknown, located: Located[], problems: BodyProble
   const path = 'everything';
   if (value === true) located.push({ selector: { kind: 'everything' }, path });
   else problems.push({ path, message: 'expected true, or no such key' });
+}
+
+/** How many responses are to be fetched anew; 0: none. */
+function readWarm({ warm, dryRun }: PurgeBody, problems: BodyProblem[]): number {
+  if (warm === undefined) return 0;
+  if (typeof warm !== 'number' || !Number.isInteger(warm) || warm < 1 || warm > maxWarmed) {
+    problems.push({ path: 'warm', message: `expected a whole number from 1 to ${maxWarmed}` });
+    return 0;
+  }
+  if (dryRun === true) problems.push({ path: 'warm', message: 'a dry run leaves nothing to warm' });
+  return warm;
 }
 
 function refused(problems: BodyProblem[]): ParsedPurge {

@@ -3,13 +3,18 @@ import type { JournalEntry, Position } from '../core/purge/command.ts';
 import { type Convergence, isoTime } from './convergence.ts';
 import type { Recorded } from './journal.ts';
 import type { NodeRecord, NodeStanding } from './node-registry.ts';
+import type { WarmProgress } from './warming.ts';
 
 export type PurgeBody = ReturnType<typeof presentPurge>;
 export type NodeBody = ReturnType<typeof presentNode>;
 export type EntryBody = ReturnType<typeof presentEntry>;
 
 /** A purge with its evidence. */
-export function presentPurge({ entry, by }: Recorded, convergence: Convergence) {
+export function presentPurge(
+  { entry, by }: Recorded,
+  convergence: Convergence,
+  warm?: WarmProgress,
+) {
   const { id, seq, soft, scope, selectors } = entry;
   return {
     id,
@@ -22,6 +27,7 @@ export function presentPurge({ entry, by }: Recorded, convergence: Convergence) 
     by,
     convergedInMs: convergence.convergedInMs,
     nodes: convergence.nodes,
+    ...(warm ? { warm } : {}),
   };
 }
 

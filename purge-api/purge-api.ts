@@ -63,6 +63,7 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
     bound: { ...bound },
     async drain(limitMs) {
       for (const timer of timers) timer.cancel();
+      parts.warming.stop();
       parts.purges.stop();
       parts.fanOut.stop();
       streams.closeAll('purge-api stops');
@@ -132,6 +133,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
     reloadAll,
     fanOut,
     evidence,
+    warming,
   } = parts;
   return {
     log: context.log,
@@ -150,6 +152,7 @@ function apiDeps(context: NodeContext, parts: Assembly, bound: () => Bound | und
     reload: reloadAll,
     ask: fanOut.ask,
     evidence,
+    warming,
   };
 }
 

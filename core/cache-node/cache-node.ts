@@ -27,6 +27,7 @@ import { takeOverInstances } from './instances.ts';
 import { createNodeHealth, type NodeHealth } from './node-health.ts';
 import { createNodePurges, type NodePurges } from './node-purges.ts';
 import { type SharedState, sharedState } from './shared-state.ts';
+import { createWarmer } from './warm-node.ts';
 import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
 import { startWriterHost, type WriterHost } from './writer-host.ts';
 
@@ -78,7 +79,12 @@ export async function startCacheNode(context: NodeContext, plan: CacheNodePlan):
   subscriber = follow(
     node,
     purges,
-    answering({ reload, explain: orThrow(explain), 'dry-run': createDryRun(pool, writer) }),
+    answering({
+      reload,
+      explain: orThrow(explain),
+      'dry-run': createDryRun(pool, writer),
+      warm: createWarmer({ pool, writer, workers: node.workers }),
+    }),
   );
   const admin = await openAdmin(node, { pool, writer, subscriber, explain });
   const bound = {

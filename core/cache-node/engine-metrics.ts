@@ -36,6 +36,15 @@ export function createEngineMetrics(metrics: Metrics) {
       'Stored responses used without a lease: recent (validated a moment ago), revalidate, marked, unvalidated (the upstream failed).',
       ['use'],
     ),
+    refills: metrics.counter(
+      'breakwater_cache_warm_refills_total',
+      'Responses fetched anew after a purge with warm, by outcome: done, failed, skipped (too many failures, or no time left).',
+      ['outcome'],
+    ),
+    heatFull: metrics.counter(
+      'breakwater_cache_heat_halved_total',
+      'Times that the counts of how hot URLs are were halved because there were too many URLs.',
+    ),
     hints: metrics.counter(
       'breakwater_cache_early_hints_total',
       'Early hints (103) made of a stored response before the upstream was asked.',

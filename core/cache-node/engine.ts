@@ -11,17 +11,25 @@ import type { CacheRequest } from '../cache/exchange.ts';
 import { explain, type ImaginedRequest, type WorkerExplanation } from '../cache/explain.ts';
 import type { FlightDeps } from '../cache/flight.ts';
 import type { HandleDeps } from '../cache/handle.ts';
+import { createHeat, type Heat } from '../cache/heat.ts';
 import type { KeySpace } from '../cache/key.ts';
 import { dryRunInMemory, type MemoryFinding } from '../cache/memory-dry-run.ts';
+import {
+  type HottestQuestion,
+  hottestInMemory,
+  type MemoryHottest,
+} from '../cache/memory-hottest.ts';
 import { createMemoryTier } from '../cache/memory-tier.ts';
 import type { ObtainDeps } from '../cache/obtain.ts';
 import { obtainForPeer } from '../cache/obtain-range.ts';
 import { keyOfPart } from '../cache/part.ts';
 import type { PurgeState } from '../cache/purge-state.ts';
+import { refill } from '../cache/refill.ts';
 import { createStore, type Store } from '../cache/store.ts';
 import { isServedElsewhere } from '../cache/superseded.ts';
 import type { LeaseRules } from '../cache/unleased.ts';
 import type { DryRunQuestion } from '../purge/dry-run.ts';
+import type { RefillOrder, RefillReport } from '../purge/warm.ts';
 import type { Clock, Random } from '../runtime/deps.ts';
 import { type Log, withoutRedaction } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -59,6 +67,10 @@ export interface Engine {
   explain(request: ImaginedRequest): WorkerExplanation;
   /** Says what a purge would hit in memory; does nothing of it. */
   dryRun(question: DryRunQuestion, limitMs: number): Promise<MemoryFinding>;
+  /** Which responses a purge will match, hottest first; does nothing of it. */
+  hottest(question: HottestQuestion): Promise<MemoryHottest>;
+  /** Fetches anew what a purge has matched. */
+  refill(order: RefillOrder, lanes: number): Promise<RefillReport>;
 }
 
 /** Bodies up to this size are kept in memory whole, if a sixteenth of the worker's budget allows. */
@@ -70,6 +82,8 @@ const stallLimitMs = 15_000;
 /** Puts the engine of a worker together. */
 export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
   const { clock, metrics, purges, disk } = deps;
+  const counts = createEngineMetrics(metrics);
+  const heat = createHeat({ onFull: counts.heatFull });
   const { store, flights } = createTiers(deps, start, (newer, before) => {
     const nowMs = clock.nowMs();
     if (before.some((older) => isServedElsewhere(newer, older, nowMs))) mesh.outdate(newer);
@@ -94,7 +108,6 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
     },
     { self: start.index, count: start.count },
   );
-  const counts = createEngineMetrics(metrics);
   const invalidate = createInvalidation({
     clock,
     here: invalidateHere,
@@ -118,6 +131,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       void invalidate([key]);
     },
     onHints: counts.hints,
+    onAsked: heat.note,
     onUnleased: (use) => counts.unleased({ use }),
     onTagsLeftOut: (count) => counts.tagsLeftOut({}, count),
     invalidate,
@@ -138,7 +152,7 @@ export function createEngine(deps: EngineDeps, start: WorkerStart): Engine {
       flights: coalescer.flights,
       flightBytes: flights.memoryInUse.bytes,
     }),
-    dryRun: (question, limitMs) => dryRunInMemory(dryRunDepsOf(deps, store), question, limitMs),
+    ...aroundPurges(deps, { store, heat, counts, admit: admission.deps, obtain: obtainDeps }),
     explain: (request) =>
       explain({ ...obtainDeps, nodeId: start.nodeId, memory, disk, index: purges.index }, request),
   };
@@ -169,6 +183,21 @@ function handleDepsOf(
     onGroupsLeftOut: (count) => counts.groupsLeftOut({}, count),
     boundary: () => random.hex(12),
     onInterim: (outcome) => counts.interimResponses({ outcome }),
+  };
+}
+
+/** What is done about a purge beside applying it. */
+function aroundPurges(
+  deps: EngineDeps,
+  parts: { store: Store; heat: Heat; counts: EngineMetrics } & Pick<HandleDeps, 'admit' | 'obtain'>,
+): Pick<Engine, 'dryRun' | 'hottest' | 'refill'> {
+  const { store, heat, counts, admit, obtain } = parts;
+  const { clock } = deps;
+  const onRefill = (outcome: string) => counts.refills({ outcome });
+  return {
+    dryRun: (question, limitMs) => dryRunInMemory(dryRunDepsOf(deps, store), question, limitMs),
+    hottest: (question) => hottestInMemory({ ...dryRunDepsOf(deps, store), heat }, question),
+    refill: (order, lanes) => refill({ clock, admit, obtain, onRefill }, order, { lanes }),
   };
 }
 

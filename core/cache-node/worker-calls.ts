@@ -7,7 +7,10 @@ import type { Clock } from '../runtime/deps.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
 /** Messages of a worker that answer a call. */
-export type WorkerReply = Extract<FromWorker, { type: 'snapshot' | 'explained' | 'dry-ran' }>;
+export type WorkerReply = Extract<
+  FromWorker,
+  { type: 'snapshot' | 'explained' | 'dry-ran' | 'hottest' | 'refilled' }
+>;
 
 export interface WorkerCalls {
   /** Sends what `question` makes of the call's number. Undefined: no answer within `limitMs`. */

@@ -2,7 +2,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ImaginedRequest, WorkerExplanation } from '../cache/explain.ts';
 import type { MemoryFinding } from '../cache/memory-dry-run.ts';
+import type { HottestQuestion, MemoryHottest } from '../cache/memory-hottest.ts';
 import type { DryRunQuestion } from '../purge/dry-run.ts';
+import type { RefillOrder, RefillReport } from '../purge/warm.ts';
 import type { HostPort } from '../runtime/addresses.ts';
 import type { MetricsSnapshot } from '../runtime/metrics.ts';
 import type { TopologyWithSecret } from '../topology/secret-file.ts';
@@ -43,6 +45,8 @@ export type ToWorker =
   | { type: 'snapshot'; call: number }
   | { type: 'explain'; call: number; request: ImaginedRequest }
   | { type: 'dry-run'; call: number; question: DryRunQuestion; limitMs: number }
+  | ({ type: 'hottest'; call: number } & HottestQuestion)
+  | { type: 'refill'; call: number; order: RefillOrder; lanes: number }
   | {
       type: 'purge-appended';
       call: number;
@@ -59,6 +63,8 @@ export type FromWorker =
   | { type: 'snapshot'; call: number; metrics: MetricsSnapshot; stats: WorkerStats }
   | { type: 'explained'; call: number; explanation: WorkerExplanation }
   | { type: 'dry-ran'; call: number; finding: MemoryFinding }
+  | { type: 'hottest'; call: number; found: MemoryHottest }
+  | { type: 'refilled'; call: number; report: RefillReport }
   /** RFC 9111 §4.4 is done by the workers; this is a `PURGE` on the public listener. */
   | { type: 'purge'; call: number; url: string; soft: boolean; token: string }
   | { type: 'drained' };

@@ -14,7 +14,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Metrics, MetricsSnapshot } from '../runtime/metrics.ts';
 import type { FeedChange, FeedMessage, FeedStart } from './purge-feed.ts';
 import type { SharedState } from './shared-state.ts';
-import { createWorkerCalls } from './worker-calls.ts';
+import { createWorkerCalls, type WorkerReply } from './worker-calls.ts';
 import type { FromWorker, ToWorker, WorkerStart, WorkerStats } from './worker-messages.ts';
 
 export interface WorkerPool {
@@ -27,6 +27,12 @@ export interface WorkerPool {
   explain(request: ImaginedRequest): Promise<{ worker: number; explanation: WorkerExplanation }[]>;
   /** What each worker finds in its memory; undefined for one that does not answer in time. */
   dryRun(question: DryRunQuestion, limitMs: number): Promise<(MemoryFinding | undefined)[]>;
+  /** Asks one worker; undefined: it does not run, or does not answer within the limit and a second. */
+  ask(
+    index: number,
+    question: (call: number) => ToWorker,
+    limitMs: number,
+  ): Promise<WorkerReply | undefined>;
   drain(limitMs: number): Promise<void>;
   readonly running: number;
 }
@@ -168,6 +174,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       case 'snapshot':
       case 'explained':
       case 'dry-ran':
+      case 'hottest':
+      case 'refilled':
         calls.settle(message);
         break;
       case 'purge':
@@ -268,6 +276,10 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         return reply?.type === 'dry-ran' ? reply.finding : undefined;
       });
       return Promise.all(replies);
+    },
+    async ask(index, question, limitMs) {
+      const member = members.get(index);
+      return member && calls.ask(member.worker, question, limitMs + answerLimitMs);
     },
     async drain(limitMs) {
       isDraining = true;

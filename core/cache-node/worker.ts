@@ -135,6 +135,17 @@ export function runCacheWorker(createUpstream: (deps: UpstreamDeps) => NodeUpstr
           tell({ type: 'dry-ran', call: message.call, finding });
         });
         break;
+      case 'hottest':
+        purges.sync();
+        void engine.hottest(message).then((found) => {
+          tell({ type: 'hottest', call: message.call, found });
+        });
+        break;
+      case 'refill':
+        void engine.refill(message.order, message.lanes).then((report) => {
+          tell({ type: 'refilled', call: message.call, report });
+        });
+        break;
       case 'purge-appended':
         publicPurge.settle(message);
         break;

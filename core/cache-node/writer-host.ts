@@ -5,6 +5,7 @@
  * longer be made durable, and nothing in the process can tell what was.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { DiskHottest } from '../cache/disk-hottest.ts';
 import type {
   ControlToWriter,
   DiskReport,
@@ -30,6 +31,8 @@ export interface WriterHost {
   flush(): Promise<void>;
   /** What a purge would hit on disk; looks for at most `limitMs`. */
   dryRun(question: DryRunQuestion, limitMs: number): Promise<DryRunFinding>;
+  /** Which responses on disk a purge will match, the most recently used first. */
+  hottest(question: DryRunQuestion, limit: number, limitMs: number): Promise<DiskHottest>;
   stats(): Promise<DiskStats>;
   snapshot(): Promise<MetricsSnapshot>;
   /** A port for one worker: `ToWriter` in, `FromWriter` out. */
@@ -107,6 +110,8 @@ export async function startWriterHost(options: WriterHostOptions): Promise<Write
     flush: async () => void (await ask({ type: 'flush' })),
     dryRun: async (question, limitMs) =>
       expectAnswer(await ask({ type: 'dry-run', question, limitMs }), 'dry-ran').finding,
+    hottest: async (question, limit, limitMs) =>
+      expectAnswer(await ask({ type: 'hottest', question, limit, limitMs }), 'hottest').found,
     stats: async () => expectAnswer(await ask({ type: 'stats' }), 'stats').stats,
     snapshot: async () => expectAnswer(await ask({ type: 'snapshot' }), 'snapshot').metrics,
     connect() {

@@ -1,5 +1,6 @@
 /** What travels between the main thread of a caching node and its writer thread; workers speak to it on ports of their own. */
 import type { MessagePort } from 'node:worker_threads';
+import type { DiskHottest } from '../cache/disk-hottest.ts';
 import type {
   ControlReply,
   ControlToWriter,
@@ -28,6 +29,7 @@ export type ToWriterThread =
   | { type: 'connect'; port: MessagePort }
   | { type: 'snapshot'; call: number }
   | { type: 'dry-run'; call: number; question: DryRunQuestion; limitMs: number }
+  | { type: 'hottest'; call: number; question: DryRunQuestion; limit: number; limitMs: number }
   /** Other sites: what is applied from now on is read by their rules. */
   | { type: 'sites'; sites: readonly Site[] }
   /** Commits everything, closes the file, ends the thread. */
@@ -39,4 +41,5 @@ export type FromWriterThread =
   /** The file is open; the purges that indexes are built from. */
   | { type: 'ready'; journal: JournalContents }
   | { type: 'snapshot'; call: number; metrics: MetricsSnapshot }
-  | { type: 'dry-ran'; call: number; finding: DryRunFinding };
+  | { type: 'dry-ran'; call: number; finding: DryRunFinding }
+  | { type: 'hottest'; call: number; found: DiskHottest };

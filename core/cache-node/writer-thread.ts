@@ -53,6 +53,8 @@ function run(parent: MessagePort, start: WriterStart): void {
         });
       case 'dry-run':
         return void dryRun(writer, message).then(tell);
+      case 'hottest':
+        return void findHottest(writer, message).then(tell);
       case 'close':
         writer.close();
         log.flush();
@@ -86,6 +88,16 @@ function dryRun(
 ): Promise<FromWriterThread> {
   return writer.dryRun(question, limitMs).then(
     (finding) => ({ type: 'dry-ran' as const, call, finding }),
+    (error: unknown) => ({ type: 'failed' as const, call, problem: (error as Error).message }),
+  );
+}
+
+function findHottest(
+  writer: DiskWriter,
+  { call, question, limit, limitMs }: Extract<ToWriterThread, { type: 'hottest' }>,
+): Promise<FromWriterThread> {
+  return writer.hottest(question, limit, limitMs).then(
+    (found) => ({ type: 'hottest' as const, call, found }),
     (error: unknown) => ({ type: 'failed' as const, call, problem: (error as Error).message }),
   );
 }

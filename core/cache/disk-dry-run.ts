@@ -59,7 +59,7 @@ export async function dryRunOnDisk(
 }
 
 /** What a purge has killed already, and the sweeper has not removed yet, would not be hit again. */
-function isLive({ store, journal }: DiskDryRunDeps, rowId: number): boolean {
+export function isLive({ store, journal }: DiskDryRunDeps, rowId: number): boolean {
   const row = store.response(rowId);
   if (!row) return false;
   const swept = liftOf(journal.swept, row.identity);

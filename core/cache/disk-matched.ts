@@ -31,7 +31,7 @@ export interface DiskMatchedOptions {
   /** Whether a row that fits counts. Default: every row. */
   isLive?(rowId: number): boolean;
   /** A row counted. */
-  onRow?(key: string): void;
+  onRow?(key: string, rowId: number): void;
 }
 
 const maxWaiting = 10_000;
@@ -60,7 +60,7 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
   const walkKeys = (current: Count, walk: Walk & { kind: 'keys' }): boolean => {
     const after = current.after ?? { text: walk.low, id: 0 };
     const rows = sql.keys.all(after.text, after.text, after.id, walk.high, rowsPerStep);
-    for (const row of rows) if (counts(current, row)) take(current, row.key);
+    for (const row of rows) if (counts(current, row)) take(current, row);
     const last = rows.at(-1);
     current.after = last && { text: last.key, id: last.id };
     return rows.length < rowsPerStep;
@@ -75,7 +75,7 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
         counts(current, row) &&
         !current.ranges.some(({ low, high }) => row.key >= low && row.key < high) &&
         !walk.earlier.some((tag) => sql.hasTag.get(tag, row.host, row.id));
-      if (isNew) take(current, row.key);
+      if (isNew) take(current, row);
     }
     const last = rows.at(-1);
     current.after = last && { text: last.host, id: last.id };
@@ -83,9 +83,9 @@ export function createDiskMatched(store: DiskStore, options: DiskMatchedOptions)
   };
   const counts = (current: Count, row: LabelledRow) =>
     row.label_seq < current.entry.seq && row.identity === options.identity() && isLive(row.id);
-  const take = (current: Count, key: string) => {
+  const take = (current: Count, { key, id }: { key: string; id: number }) => {
     current.responses += 1;
-    options.onRow?.(key);
+    options.onRow?.(key, id);
   };
 
   return {

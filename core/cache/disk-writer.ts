@@ -15,6 +15,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { isDamage } from '../runtime/sqlite.ts';
 import { dryRunOnDisk } from './disk-dry-run.ts';
 import { setAside } from './disk-file.ts';
+import { type DiskHottest, hottestOnDisk } from './disk-hottest.ts';
 import type {
   ControlReply,
   ControlToWriter,
@@ -76,6 +77,8 @@ export interface DiskWriter {
   stats(): DiskStats;
   /** What a purge would hit; looks for at most `limitMs`. Nothing is changed. */
   dryRun(question: DryRunQuestion, limitMs: number): Promise<DryRunFinding>;
+  /** Which responses a purge will match, the most recently used first. */
+  hottest(question: DryRunQuestion, limit: number, limitMs: number): Promise<DiskHottest>;
   /** Commits what waits and closes the file. Open writes are lost. */
   close(): void;
 }
@@ -247,18 +250,20 @@ export function createDiskWriter(deps: DiskWriterDeps, options: DiskWriterOption
     }
   };
   addGauges(deps.metrics, stats);
+  /** For whoever looks at all rows and changes none. */
+  const lookingDeps = () => {
+    const { store, journal } = session;
+    const isCurrent = () => !isClosed && session.store === store;
+    return { clock, store, journal, normalise: options.normalise, isCurrent };
+  };
   return {
     connect: queue.connect,
     control: async (message) => controlled(message),
     position: () => session.journal.position,
     entriesFrom: (from) => session.journal.contents(from),
     stats,
-    dryRun(question, limitMs) {
-      const { store, journal } = session;
-      const isCurrent = () => !isClosed && session.store === store;
-      const { normalise } = options;
-      return dryRunOnDisk({ clock, store, journal, normalise, isCurrent }, question, limitMs);
-    },
+    dryRun: (question, limitMs) => dryRunOnDisk(lookingDeps(), question, limitMs),
+    hottest: (question, limit, limitMs) => hottestOnDisk(lookingDeps(), question, limit, limitMs),
     close() {
       if (isClosed) return;
       drain();

@@ -98,6 +98,8 @@ export interface ObtainDeps extends FetchDeps {
   onRefresh: (outcome: 'started' | 'failed') => void;
   /** An early hint was made of what is stored. */
   onHints: () => void;
+  /** Somebody has asked for the key: a client or a tier, not another worker, and no refresh. */
+  onAsked?: (key: string) => void;
   invalidate: Invalidate;
   /** Something stored was used, or is to be validated first, because the node holds no lease. */
   onUnleased: (use: UnleasedUse) => void;
@@ -138,6 +140,7 @@ export function obtain(
   options: ObtainOptions,
 ): Answer | Promise<Answer> {
   deps.purges.sync();
+  if (options.mayAskPeers && !request.part && !request.isRefresh) deps.onAsked?.(request.key.text);
   const lookup = options.lookup ?? lookUp(deps, request);
   // A tier that is ahead of this node is not answered from what this node cannot judge.
   const usable =
@@ -345,11 +348,11 @@ function isUpstreamError(answer: Answer): boolean {
   return answer.kind === 'stored' && answer.disposition.kind === 'stale';
 }
 
-/** Reads a body that only the stores want. */
-function drain(
+/** Reads a body that only the stores want; `onDone` hears whether it was whole. The returned function gives it up. */
+export function drain(
   { flight, leave }: Extract<Answer, { kind: 'streaming' }>,
-  onDone: () => void,
-): void {
+  onDone: (isWhole: boolean) => void,
+): () => void {
   const reader = flight.read(0, Number.POSITIVE_INFINITY);
   const pump = () => {
     while (reader?.take()) {
@@ -359,9 +362,16 @@ function drain(
       reader.onReadable = pump;
       return;
     }
+    end(reader?.state === 'ended');
+  };
+  let isOver = false;
+  const end = (isWhole: boolean) => {
+    if (isOver) return;
+    isOver = true;
     reader?.close();
     leave();
-    onDone();
+    onDone(isWhole);
   };
   pump();
+  return () => end(false);
 }

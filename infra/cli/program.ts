@@ -209,6 +209,7 @@ function addPurge(program: Command, context: CliContext, setExitCode: SetExitCod
     .option('--wait <duration>', 'wait until every node has applied it', parseDurationOption)
     .option('--accept-quarantined', 'count a node without a lease as done', false)
     .option('--idempotency-key <key>', 'the same key again is the same purge (a random one)')
+    .option('--warm <number>', 'fetch so many of the hottest anew, shields first', parseCountOption)
     .option('--dry-run', 'only say what each node would have to forget', false);
   apiOptions(command).action(async (options) => {
     const { purge } = await import('./verbs/purge.ts');
@@ -323,6 +324,11 @@ function parseDurationOption(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('write 500ms, 10s or 2m.');
   return ms;
+}
+
+function parseCountOption(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number from 1 on.');
+  return Number(text);
 }
 
 function parseAddressOption(text: string): string {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { clockTime } from './clock-time.ts';
 import { formatTable } from './table.ts';
+import { warmProgress } from './warm-words.ts';
 
 const nodeEvidence = z.looseObject({
   node: z.string(),
@@ -23,6 +24,7 @@ export const purgeStatus = z.looseObject({
   status: z.enum(['pending', 'converged']),
   convergedInMs: z.number().nullish(),
   nodes: z.array(nodeEvidence).default([]),
+  warm: warmProgress.optional(),
 });
 export type PurgeStatus = z.output<typeof purgeStatus>;
 

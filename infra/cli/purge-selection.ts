@@ -13,6 +13,7 @@ export interface PurgeSelection {
   host: string[];
   all: boolean;
   soft: boolean;
+  warm?: number;
 }
 
 type Kind = 'url' | 'tag' | 'prefix' | 'host';
@@ -58,13 +59,22 @@ export function purgeBodies(
       'nothing to purge: give --url, --tag, --prefix, --host or --from-file, or --all',
     );
   }
-  const soft = selection.soft ? { soft: true } : {};
+  const { warm } = selection;
+  const more = {
+    ...(selection.soft ? { soft: true } : {}),
+    ...(warm === undefined ? {} : { warm }),
+  };
   // Everything includes whatever else is named.
   if (selection.all && selectors.length < maxSelectors) {
-    return [{ ...bodyOf(selectors), everything: true, ...soft }];
+    return [{ ...bodyOf(selectors), everything: true, ...more }];
   }
-  if (selection.all) return [{ everything: true, ...soft }];
-  return batchesOf(selectors).map((batch) => ({ ...bodyOf(batch), ...soft }));
+  if (selection.all) return [{ everything: true, ...more }];
+  const batches = batchesOf(selectors);
+  // The hottest of each batch would not be the hottest of all.
+  if (batches.length > 1 && warm !== undefined) {
+    throw usageError('--warm takes as many selectors as one purge: 1,000');
+  }
+  return batches.map((batch) => ({ ...bodyOf(batch), ...more }));
 }
 
 function batchesOf(selectors: readonly Selector[]): Selector[][] {

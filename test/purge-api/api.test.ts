@@ -50,6 +50,7 @@ async function setUp({ isStarting = false } = {}) {
     reload: reloadAll,
     ask: parts.fanOut.ask,
     evidence: parts.evidence,
+    warming: parts.warming,
   });
   const nodes: { par?: FakeNode; eu?: FakeNode } = {};
   for (const id of isStarting ? (['eu'] as const) : (['par', 'eu'] as const)) {

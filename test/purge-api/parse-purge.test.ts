@@ -22,6 +22,7 @@ describe('what a purge may say', () => {
       ok: true,
       soft: false,
       dryRun: false,
+      warm: 0,
       selectors: [
         { kind: 'url', url: 'https://a.test/x?y=1' },
         { kind: 'tag', tag: 'news' },
@@ -33,6 +34,7 @@ describe('what a purge may say', () => {
       ok: true,
       soft: true,
       dryRun: false,
+      warm: 0,
       selectors: [{ kind: 'everything' }],
     });
   });
@@ -102,4 +104,16 @@ describe('what is refused, and how it is said', () => {
     const problems = problemsOf({ urls: Array.from({ length: 50 }, () => 'x') });
     assert.deepEqual([problems.length, problems.at(-1)], [21, ': and 30 further problems']);
   });
+});
+
+test('warm is a number of responses within its bound, and nothing for a dry run', () => {
+  const read = (warm: unknown, more = {}) =>
+    parsePurge({ tags: ['news'], warm, ...more }, new Set<string>());
+  const found = read(10_000);
+  assert.equal(found.ok && found.warm, 10_000);
+  for (const wrong of [0, -1, 1.5, 10_001, '5', null, true]) {
+    const refused = read(wrong);
+    assert.deepEqual(!refused.ok && refused.problems.map(({ path }) => path), ['warm']);
+  }
+  assert.equal(read(5, { dryRun: true }).ok, false);
 });

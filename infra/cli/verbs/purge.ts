@@ -13,6 +13,7 @@ import {
 import { type PurgeSelection, parseSelectorLines, purgeBodies } from '../purge-selection.ts';
 import { readInput } from '../read-input.ts';
 import { submitPurge } from '../submit-purge.ts';
+import { isWarming, warmLines, warmProgressText } from '../warm-words.ts';
 
 export interface PurgeOptions extends ApiOptions, PurgeSelection {
   /** Milliseconds. */
@@ -96,7 +97,9 @@ async function report(
   const judged = await waitForAll(context, access, accepted, beganMs + wait);
   const waitedMs = clock.monotonicMs() - beganMs;
   terminal.progress('');
-  const last = await waitForCounts(context, access, judged);
+  const warmed = await waitForWarming(context, access, judged, beganMs + wait);
+  terminal.progress('');
+  const last = await waitForCounts(context, access, warmed);
   const { isConverged, lines } = judgePurge(last, {
     waitedMs,
     nowMs: clock.nowMs(),
@@ -104,7 +107,7 @@ async function report(
     acceptsQuarantined: options.acceptQuarantined ?? false,
   });
   if (json) terminal.line(JSON.stringify(last));
-  else for (const line of lines) terminal.line(line);
+  else for (const line of [...lines, ...warmLines(last.warm)]) terminal.line(line);
   return isConverged;
 }
 
@@ -141,6 +144,24 @@ async function waitForAll(
     terminal.progress(`purging: ${progressText(current, clock.nowMs())}`);
     const leftMs = Math.ceil(deadlineMs - clock.monotonicMs());
     const answer = await askApi(access, `${path}?wait=${Math.max(1, Math.min(lookMs, leftMs))}ms`);
+    current = readStatus(jsonOf(answer));
+  }
+  return current;
+}
+
+/** A warming goes on by itself; who waits is told how far it is, and what came of it. */
+async function waitForWarming(
+  { clock, terminal }: CliContext,
+  access: ApiAccess,
+  judged: PurgeStatus,
+  deadlineMs: number,
+): Promise<PurgeStatus> {
+  let current = judged;
+  while (current.status === 'converged' && isWarming(current.warm)) {
+    if (clock.monotonicMs() >= deadlineMs) break;
+    if (current.warm) terminal.progress(`warming: ${warmProgressText(current.warm)}`);
+    await clock.sleep(watchedLookMs);
+    const answer = await askApi(access, `/v1/purges/${encodeURIComponent(judged.id)}`);
     current = readStatus(jsonOf(answer));
   }
   return current;

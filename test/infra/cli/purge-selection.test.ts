@@ -20,6 +20,7 @@ test('selectors of all kinds, options and lines of a file alike, are one request
 
 test('no selector is wrong usage, never everything; nor is an empty file', () => {
   assert.throws(() => purgeBodies({ ...nothing, soft: true }), { exitCode: 2 });
+  assert.throws(() => purgeBodies({ ...nothing, warm: 5 }), { exitCode: 2 });
   assert.throws(() => purgeBodies(nothing, parseSelectorLines('\n# nothing\n', 'list')), {
     exitCode: 2,
   });
@@ -53,4 +54,10 @@ test('a request stays below the bytes that the API takes', () => {
   const bodies = purgeBodies(nothing, urls);
   assert.ok(bodies.length > 1);
   for (const body of bodies) assert.ok(Buffer.byteLength(JSON.stringify(body)) < 2 ** 20);
+});
+
+test('--warm goes with one purge: the hottest of each batch would not be the hottest of all', () => {
+  const tags = Array.from({ length: 1001 }, (_, n) => `t${n}`);
+  assert.deepEqual(purgeBodies({ ...nothing, tag: ['a'], warm: 5 }), [{ tags: ['a'], warm: 5 }]);
+  assert.throws(() => purgeBodies({ ...nothing, tag: tags, warm: 5 }), { exitCode: 2 });
 });
