@@ -21,6 +21,7 @@ import { canonicalAcceptEncoding } from '../http/vary.ts';
 import { type Position, parsePosition, tierHeaders } from '../purge/command.ts';
 import { refusedField } from '../upstream/tier-fields.ts';
 import type { CacheRequest } from './exchange.ts';
+import { debugField } from './judged-under.ts';
 import type { CacheKey, KeySpace } from './key.ts';
 
 export interface AdmitDeps {
@@ -37,6 +38,8 @@ export interface AdmitDeps {
   /** Whether only authenticated tiers are served (a shield). */
   tiersOnly: boolean;
   nextRequestId: () => string;
+  /** Whether a value of `Breakwater-Debug` is the debug token; undefined: there is none. */
+  isDebugToken?: ((value: string) => boolean) | undefined;
 }
 
 /** A head as the listener received it. */
@@ -65,6 +68,8 @@ export interface Admitted {
   clientAddress: string;
   requestId: string;
   tier: Tier | null;
+  /** A client that may see what is else kept from clients. */
+  isDebugging: boolean;
 }
 
 export interface Refused {
@@ -116,11 +121,18 @@ export function admit(deps: AdmitDeps, head: ReceivedHead): Admitted | Refused {
     isRefresh: tier !== null && first(head.rawHeaders, tierHeaders.refresh) === '1',
     startedAtMs: head.nowMs,
   };
-  return { ok: true, request, clientAddress: client.address, requestId, tier };
+  const isDebugging = tier === null && showsDebugToken(deps, head.rawHeaders);
+  return { ok: true, request, clientAddress: client.address, requestId, tier, isDebugging };
 }
 
 function refuse(status: number, title: string, detail: string): Refused {
   return { ok: false, status, title, detail };
+}
+
+function showsDebugToken({ isDebugToken }: AdmitDeps, raw: RawHeaders): boolean {
+  if (!isDebugToken) return false;
+  const value = first(raw, debugField);
+  return value !== undefined && isDebugToken(value);
 }
 
 function tierOf(deps: AdmitDeps, raw: RawHeaders): Tier | null {

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { combined } from '../http/headers.ts';
+import type { Position } from '../purge/command.ts';
 import type { Clock } from '../runtime/deps.ts';
 import type { AccessRecord } from './access-log.ts';
 import type { AdmitDeps, Admitted } from './admit.ts';
@@ -40,7 +41,11 @@ export interface ClientExchange {
 }
 
 /** A request that was let in. */
-export type AdmittedExchange = ClientExchange & { admitted: Admitted };
+export type AdmittedExchange = ClientExchange & {
+  admitted: Admitted;
+  /** The cursor when the read began, where it is told: to tiers, and to clients with the debug token. */
+  cursor?: Position;
+};
 
 export function openExchange(
   deps: HandleDeps,

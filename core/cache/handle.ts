@@ -57,6 +57,7 @@ export async function handle(
   }
   const ahead = positionAhead(deps, admitted);
   if (ahead) await meetPosition(deps, admitted, ahead);
+  if (admitted.tier || admitted.isDebugging) noteCursor(exchange);
   const obtained = obtainRange(deps.obtain, admitted.request, {
     mayAskPeers: true,
     // For what is asked for only: a hit makes nothing ready.
@@ -138,6 +139,13 @@ function positionAhead(deps: HandleDeps, { tier }: Admitted): Position | undefin
   purges.sync();
   const { cursor } = purges.index;
   return cursor.identity === position.identity && cursor.seq >= position.seq ? undefined : position;
+}
+
+/** Whatever is answered now is judged under this cursor or a later one. */
+function noteCursor(exchange: AdmittedExchange): void {
+  const { purges } = exchange.deps.obtain;
+  purges.sync();
+  exchange.cursor = purges.position();
 }
 
 async function meetPosition(

@@ -4,11 +4,13 @@
  */
 import { formatCacheStatus } from '../http/cache-status.ts';
 import { formatPosition, tierHeaders } from '../purge/command.ts';
+import type { Admitted } from './admit.ts';
 import { type AdmittedExchange, accessStart, type HandleDeps } from './client-exchange.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import type { StoredResponse } from './entry.ts';
 import type { CacheRequest } from './exchange.ts';
 import { hiddenFields } from './hidden-fields.ts';
+import { judgedUnder, withoutJudgedUnder } from './judged-under.ts';
 import type { Answer } from './obtain.ts';
 import { type Member, type Outcome, outcomeOf, type XCache } from './outcome.ts';
 import type { Passed } from './pass.ts';
@@ -28,7 +30,8 @@ export function send(
   const record = accessStart(exchange, { xCache, cacheStatus, ...upstreamOf(answer) });
   const ownFields = outcome.ageSeconds === undefined ? [] : ['Age', ageText(outcome.ageSeconds)];
   if (answer.personal) ownFields.push(...answer.personal);
-  addOwnFields(ownFields, exchange, xCache, behind, cacheStatus);
+  const label = entry.identity === exchange.cursor?.identity ? entry.labelSeq : undefined;
+  addOwnFields(ownFields, exchange, { xCache, behind, cacheStatus, label });
   if (tier) ownFields.push(...labelFields(deps, request, entry, outcome));
   const isSent = deliver({
     res,
@@ -37,7 +40,7 @@ export function send(
     ownFields,
     isForTier: tier !== null,
     isFirstHand: answer.kind === 'streaming',
-    hidden: hiddenFields(tier !== null, request.key.site.cache),
+    hidden: hiddenFields(seesAll(admitted), request.key.site.cache),
     ...contentOf(deps, request, answer),
     boundary: deps.boundary,
     nowMs,
@@ -79,7 +82,7 @@ export function sendPassed(
   const cacheStatus = memberText(deps, request, passed.member);
   const record = accessStart(exchange, { xCache: 'BYPASS', cacheStatus, from: passed.entryFrom });
   const ownFields = [...passed.ageFields];
-  addOwnFields(ownFields, exchange, 'BYPASS', passed.behind, cacheStatus);
+  addOwnFields(ownFields, exchange, { xCache: 'BYPASS', behind: passed.behind, cacheStatus });
   // The asking tier may store it as well, if it is such an answer to a POST.
   if (admitted.tier) {
     const label = admitted.request.unreached ?? passed.epoch;
@@ -93,7 +96,7 @@ export function sendPassed(
     ownFields,
     isForTier: tier !== null,
     isFirstHand: true,
-    hidden: hiddenFields(tier !== null, request.key.site.cache),
+    hidden: hiddenFields(seesAll(admitted), request.key.site.cache),
     // The origin's answer to HEAD tells the length itself; its body tells nothing.
     bodyBytes: method === 'HEAD' ? undefined : passed.lengthBytes,
     canSeek: false,
@@ -137,19 +140,33 @@ function upstreamOf(answer: Extract<Answer, { kind: 'stored' | 'streaming' }>): 
   };
 }
 
+/** Tiers judge by every field; a client with the debug token may see what they see. */
+function seesAll({ tier, isDebugging }: Admitted): boolean {
+  return tier !== null || isDebugging;
+}
+
 function ageText(seconds: number): string {
   return String(Math.floor(seconds));
 }
 
+/** What this tier says of its answer. */
+interface OwnWords {
+  xCache: XCache;
+  behind: string | undefined;
+  cacheStatus: string;
+  /** Through which entry what is stored of it is valid. */
+  label?: number | undefined;
+}
+
 function addOwnFields(
   fields: string[],
-  { deps, res, admitted }: AdmittedExchange,
-  xCache: XCache,
-  behind: string | undefined,
-  cacheStatus: string,
+  { deps, res, admitted, cursor }: AdmittedExchange,
+  { xCache, behind, cacheStatus, label }: OwnWords,
 ): void {
   if (deps.isDraining()) res.shouldKeepAlive = false;
-  fields.push('Cache-Status', behind ? `${behind}, ${cacheStatus}` : cacheStatus);
+  const own = cursor ? cacheStatus + judgedUnder(cursor, label) : cacheStatus;
+  const told = behind && !cursor ? withoutJudgedUnder(behind) : behind;
+  fields.push('Cache-Status', told ? `${told}, ${own}` : own);
   fields.push('Via', `1.1 ${deps.nodeId}`, 'X-Request-Id', admitted.requestId);
   if (deps.role === 'edge') fields.push('X-Cache', xCache, 'X-Cache-Pop', deps.nodeId);
 }

@@ -17,7 +17,7 @@ export interface Changes {
 type Key = keyof TopologyWithSecret;
 
 /** Taken over whole. */
-const swappable: readonly Key[] = ['sites', 'trustedProxies'];
+const swappable: readonly Key[] = ['sites', 'trustedProxies', 'debugToken'];
 /** Read once, when a node starts; with their names in the file. */
 const fixed: readonly [Key, string][] = [
   ['network', 'network'],
@@ -64,6 +64,8 @@ export function changesBetween(
   const merged: TopologyWithSecret = { ...running };
   merged.sites = next.sites;
   merged.trustedProxies = next.trustedProxies;
+  if (next.debugToken === undefined) delete merged.debugToken;
+  else merged.debugToken = next.debugToken;
   const pops = mergeNodes('pops', running, next, nodeId, applied, refused);
   const shields = mergeNodes('shields', running, next, nodeId, applied, refused);
   const dns = mergeNodes('dns', running, next, nodeId, applied, refused);

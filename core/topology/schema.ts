@@ -411,6 +411,8 @@ export const topologySchema = z
     quarantineRevalidate: duration.default(1000),
     /** `serve-marked`: it serves what is stored without validation, marked in Cache-Status. */
     onLeaseExpired: z.enum(['revalidate', 'serve-marked']).default('revalidate'),
+    /** Who shows it in `Breakwater-Debug` is told under which purges an answer was judged, and its tags. */
+    debugToken: secretText.optional(),
     sites: z.array(site).min(1, 'name at least one site'),
     pops: z.array(pop).min(1, 'name at least one PoP'),
     shields: z.array(shield).default([]),

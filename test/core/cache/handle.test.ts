@@ -443,7 +443,7 @@ describe('a shield', () => {
     assert.deepEqual(['x-cache', 'breakwater-label', 'cache-status'].map(answer.header), [
       undefined,
       'journal-a 0 -',
-      'eu; fwd=uri-miss; fwd-status=200; stored',
+      'eu; fwd=uri-miss; fwd-status=200; stored; breakwater-cursor="journal-:0"; breakwater-label=0',
     ]);
   });
 
@@ -459,7 +459,7 @@ describe('a shield', () => {
     assert.deepEqual(['breakwater-label', 'breakwater-stale-since', 'cache-status'].map(header), [
       undefined,
       since,
-      'eu; hit; ttl=-1; detail=revalidating',
+      'eu; hit; ttl=-1; detail=revalidating; breakwater-cursor="journal-:0"; breakwater-label=0',
     ]);
   });
 
