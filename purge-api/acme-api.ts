@@ -2,8 +2,7 @@
  * `/v1/acme-challenges`: what a client of ACME needs to prove a host by DNS-01. A token may do so for its own hosts; one for all
  * hosts also for other names in our zones, such as an apex.
  */
-import { type OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import { type RouteConfig, z } from '@hono/zod-openapi';
 import { isWithin } from '../core/dns/name.ts';
 import { challengeName, challengeValue, maxChallenges } from '../core/purge/acme.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
@@ -12,9 +11,7 @@ import type { AcmeChallenges, Challenge } from './acme-challenges.ts';
 import { type Caller, mayUse } from './auth.ts';
 import { problemResponse } from './problem.ts';
 import { readJsonBody } from './read-body.ts';
-
-type Environment = { Variables: { caller: Caller } };
-type ApiContext = Context<Environment>;
+import { type ApiApp, type ApiContext, addRoutes } from './routes.ts';
 
 export interface AcmeApiDeps {
   challenges: AcmeChallenges;
@@ -28,27 +25,17 @@ const request = z.strictObject({
 });
 
 /** Adds the routes to `app`, which has authenticated the caller of everything below `/v1`. */
-export function addAcmeRoutes(app: OpenAPIHono<Environment>, deps: AcmeApiDeps): void {
-  app.post(path, (context) => post(deps, context));
-  app.get(path, ({ get }) =>
-    Response.json({
-      challenges: deps.challenges
-        .list()
-        .filter(({ host }) => mayUse(get('caller'), [host]))
-        .map(present),
-    }),
-  );
-  app.delete(`${path}/:host`, (context) => remove(deps, context));
-  for (const [where, allow] of [
-    [path, 'GET, HEAD, POST'],
-    [`${path}/:host`, 'DELETE'],
-  ] as const) {
-    app.all(where, ({ req }) => {
-      const detail = `${req.path} takes ${allow}, not ${req.method}`;
-      return problemResponse('method-not-allowed', detail, { headers: { allow } });
-    });
-  }
-  describe(app);
+export function addAcmeRoutes(app: ApiApp, deps: AcmeApiDeps): void {
+  addRoutes(app, [
+    { spec: specs.post, handle: (context) => post(deps, context) },
+    { spec: specs.get, handle: ({ get }) => list(deps, get('caller')) },
+    { spec: specs.remove, handle: (context) => remove(deps, context) },
+  ]);
+}
+
+function list({ challenges }: AcmeApiDeps, caller: Caller): Response {
+  const own = challenges.list().filter(({ host }) => mayUse(caller, [host]));
+  return Response.json({ challenges: own.map(present) });
 }
 
 async function post({ challenges, topology }: AcmeApiDeps, context: ApiContext): Promise<Response> {
@@ -118,16 +105,16 @@ const challengeShape = {
   expiresAt: z.string().describe('RFC 3339, UTC'),
 };
 
-function describe(app: OpenAPIHono<Environment>): void {
-  const { openAPIRegistry: registry } = app;
-  const security = [{ token: [] }];
-  const json = (schema: z.ZodType, description: string) => ({
-    description,
-    content: { 'application/json': { schema } },
-  });
-  const server = z.object({ node: z.string(), ok: z.boolean(), problem: z.string().optional() });
-  const kept = z.object({ ...challengeShape, servers: z.array(server) });
-  registry.registerPath({
+const security = [{ token: [] }];
+const json = (schema: z.ZodType, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const server = z.object({ node: z.string(), ok: z.boolean(), problem: z.string().optional() });
+const kept = z.object({ ...challengeShape, servers: z.array(server) });
+
+const specs = {
+  post: {
     method: 'post',
     path,
     security,
@@ -136,14 +123,14 @@ function describe(app: OpenAPIHono<Environment>): void {
       201: json(kept, 'All DNS servers of the zone answer it.'),
       202: json(kept, 'Kept; some DNS servers do not answer it yet.'),
     },
-  });
-  registry.registerPath({
+  },
+  get: {
     method: 'get',
     path,
     security,
     responses: { 200: json(z.object({ challenges: z.array(z.object(challengeShape)) }), 'Kept.') },
-  });
-  registry.registerPath({
+  },
+  remove: {
     method: 'delete',
     path: `${path}/{host}`,
     security,
@@ -152,5 +139,5 @@ function describe(app: OpenAPIHono<Environment>): void {
       query: z.object({ value: z.string().optional() }),
     },
     responses: { 204: { description: 'Taken back: all of the host, or the one with the value.' } },
-  });
-}
+  },
+} satisfies Record<string, RouteConfig>;

@@ -7,7 +7,6 @@
  */
 import { createHash } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import type { JournalEntry, Position } from '../core/purge/command.ts';
 import type { Log } from '../core/runtime/log.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
@@ -21,12 +20,19 @@ import { type ExplainDeps, explainNetwork } from './explain.ts';
 import type { Idempotency, Journal, PurgeCommand, Recorded } from './journal.ts';
 import type { PurgeMetrics } from './metrics.ts';
 import type { NodeStanding } from './node-registry.ts';
-import { describeRoutes } from './openapi.ts';
+import { specs } from './openapi.ts';
 import { describeSelector, parsePurge } from './parse-purge.ts';
 import { presentEntry, presentNode, presentPurge } from './present.ts';
 import { type ProblemCode, problemResponse } from './problem.ts';
 import type { Purges, Submitted } from './purges.ts';
 import { readJsonBody } from './read-body.ts';
+import {
+  type ApiContext,
+  type ApiEnvironment,
+  addRoutes,
+  type Route,
+  refuseOthers,
+} from './routes.ts';
 import { limitHeaders, type TokenLimits } from './token-limits.ts';
 import type { Warming } from './warming.ts';
 
@@ -60,30 +66,14 @@ export type ReloadOutcome =
   /** Purge-api's own file is wrong; no node was asked. */
   | { ok: false; problem: string };
 
-type Environment = { Variables: { caller: Caller } };
-type ApiContext = Context<Environment>;
-
 const maxWaitMs = 60_000;
 const maxPageEntries = 1000;
 const defaultPageEntries = 100;
 const maxPageBytes = 4 * 2 ** 20;
 
-const allowedMethods = {
-  '/v1/purges': 'POST',
-  '/v1/purges/:id': 'GET, HEAD',
-  '/v1/purges/:id/evidence': 'GET, HEAD',
-  '/v1/nodes/:id/key': 'DELETE',
-  '/v1/nodes': 'GET, HEAD',
-  '/v1/journal': 'GET, HEAD',
-  '/v1/explain': 'POST',
-  '/v1/reload': 'POST',
-  '/openapi.json': 'GET, HEAD',
-  '/healthz': 'GET, HEAD',
-} as const;
-
 /** Creates the app. It answers every request, whatever happens inside. */
-export function createApi(deps: ApiDeps): OpenAPIHono<Environment> {
-  const app = new OpenAPIHono<Environment>();
+export function createApi(deps: ApiDeps): OpenAPIHono<ApiEnvironment> {
+  const app = new OpenAPIHono<ApiEnvironment>();
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/openapi.json', (context) =>
     context.json(
@@ -99,31 +89,37 @@ export function createApi(deps: ApiDeps): OpenAPIHono<Environment> {
     context.set('caller', caller);
     return next();
   });
-  app.post('/v1/purges', (context) => postPurge(deps, context));
-  app.get('/v1/purges/:id', (context) => getPurge(deps, context));
-  app.get('/v1/purges/:id/evidence', ({ req, get }) =>
-    getEvidence(deps, get('caller'), req.param('id')),
-  );
-  app.get('/v1/nodes', (context) => getNodes(deps, context));
-  app.delete('/v1/nodes/:id/key', ({ req, get }) =>
-    forgetKey(deps.evidence, get('caller'), req.param('id')),
-  );
-  app.get('/v1/journal', (context) => getJournal(deps, context));
-  app.post('/v1/explain', (context) => postExplain(deps, context));
-  app.post('/v1/reload', (context) => postReload(deps, context));
-  for (const [path, allow] of Object.entries(allowedMethods)) {
-    app.all(path, ({ req }) => {
-      const detail = `${req.path} takes ${allow}, not ${req.method}`;
-      return problemResponse('method-not-allowed', detail, { headers: { allow } });
-    });
-  }
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+  });
+  addRoutes(app, routesOf(deps));
+  for (const path of ['/openapi.json', '/healthz']) refuseOthers(app, path, ['GET', 'HEAD']);
   app.notFound(({ req }) => problemResponse('not-found', `there is no ${req.path}`));
   app.onError((error) => {
     deps.log.error({ err: error }, 'a request failed');
     return problemResponse('internal-error', 'see the log of purge-api');
   });
-  describeRoutes(app as unknown as OpenAPIHono);
   return app;
+}
+
+function routesOf(deps: ApiDeps): Route[] {
+  return [
+    { spec: specs.postPurge, handle: (context) => postPurge(deps, context) },
+    { spec: specs.getPurge, handle: (context) => getPurge(deps, context) },
+    {
+      spec: specs.getEvidence,
+      handle: ({ req, get }) => getEvidence(deps, get('caller'), req.param('id') ?? ''),
+    },
+    { spec: specs.getNodes, handle: (context) => getNodes(deps, context) },
+    {
+      spec: specs.deleteKey,
+      handle: ({ req, get }) => forgetKey(deps.evidence, get('caller'), req.param('id') ?? ''),
+    },
+    { spec: specs.getJournal, handle: (context) => getJournal(deps, context) },
+    { spec: specs.postExplain, handle: (context) => postExplain(deps, context) },
+    { spec: specs.postReload, handle: (context) => postReload(deps, context) },
+  ];
 }
 
 function unauthorized({ metrics }: ApiDeps): Response {

@@ -2,7 +2,7 @@
  * The API as OpenAPI 3.1 describes it: schemas of bodies and answers, and the routes. Requests are read by hand in `api.ts`
  * (bounded bytes, all problems at once); this document is what tools see.
  */
-import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { type RouteConfig, z } from '@hono/zod-openapi';
 import { positionSchema, selectorSchema } from '../core/purge/command.ts';
 import { evidenceSchema } from '../core/purge/evidence.ts';
 import { networkExplanationSchema } from '../core/purge/explanation.ts';
@@ -183,11 +183,9 @@ const problems = {
 };
 const security = [{ token: [] }];
 
-/** Enters all routes into the document of `app`. */
-export function describeRoutes(app: OpenAPIHono): void {
-  const { openAPIRegistry: registry } = app;
-  registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
-  registry.registerPath({
+/** What each route of the API takes and gives. */
+export const specs = {
+  postPurge: {
     method: 'post',
     path: '/v1/purges',
     security,
@@ -201,29 +199,28 @@ export function describeRoutes(app: OpenAPIHono): void {
       202: json(purge, 'In the journal, and not converged yet.'),
       ...problems,
     },
-  });
-  registry.registerPath({
+  },
+  getPurge: {
     method: 'get',
     path: '/v1/purges/{id}',
     security,
     request: { params: z.object({ id: text }), query: z.object({ wait }) },
     responses: { 200: json(purge, 'The purge and its evidence.'), ...problems },
-  });
-  registry.registerPath({
+  },
+  getNodes: {
     method: 'get',
     path: '/v1/nodes',
     security,
     responses: { 200: json(nodes, 'Every node of the network.'), ...problems },
-  });
-  describeEvidence(registry);
-  registry.registerPath({
+  },
+  getJournal: {
     method: 'get',
     path: '/v1/journal',
     security,
     request: { query: z.object({ after: text.optional(), limit: text.optional() }) },
     responses: { 200: json(journal, 'Entries after a number, in order.'), ...problems },
-  });
-  registry.registerPath({
+  },
+  postExplain: {
     method: 'post',
     path: '/v1/explain',
     security,
@@ -237,17 +234,14 @@ export function describeRoutes(app: OpenAPIHono): void {
       ),
       ...problems,
     },
-  });
-  registry.registerPath({
+  },
+  postReload: {
     method: 'post',
     path: '/v1/reload',
     security,
     responses: { 200: json(reload, 'What each node has taken of its file.'), ...problems },
-  });
-}
-
-function describeEvidence(registry: OpenAPIHono['openAPIRegistry']): void {
-  registry.registerPath({
+  },
+  getEvidence: {
     method: 'get',
     path: '/v1/purges/{id}/evidence',
     security,
@@ -259,8 +253,8 @@ function describeEvidence(registry: OpenAPIHono['openAPIRegistry']): void {
       ),
       ...problems,
     },
-  });
-  registry.registerPath({
+  },
+  deleteKey: {
     method: 'delete',
     path: '/v1/nodes/{id}/key',
     security,
@@ -269,5 +263,5 @@ function describeEvidence(registry: OpenAPIHono['openAPIRegistry']): void {
       200: json(forgotten, 'The key is forgotten; the next that the node shows is pinned.'),
       ...problems,
     },
-  });
-}
+  },
+} satisfies Record<string, RouteConfig>;
