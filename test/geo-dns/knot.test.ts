@@ -60,6 +60,34 @@ odd TYPE65280 \\# 2 00FF
 caa CAA 0 issue "ca.example"
 svc HTTPS 1 . alpn=h2 port=8443
 `;
+/** Texts of data that two readers could take for different bytes. */
+const texts = String.raw`
+svc HTTPS 2 svc2 alpn="h2,h3" ipv6hint=2001:db8::1,2001:db8::2 ipv4hint=192.0.2.1 mandatory=alpn,ipv4hint
+svc HTTPS 3 a.b. key667="x\032\"y\"" no-default-alpn alpn=h3 ech=AAEC port="53"
+svc HTTPS 4 . alpn="f\\\\oo\\,bar,h2"
+alias HTTPS 0 svc
+svcb SVCB 1 Svc.Example. key65000
+tlsa TLSA 3 1 1 ( 0123456789abcdef
+   0123456789ABCDEF )
+sshfp SSHFP 4 2 00ff00ff
+naptr NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:info@zone.example!" .
+naptr NAPTR 100 20 s SIP+D2U "" _sip._udp.Zone.example.
+hinfo HINFO PC "some OS"
+txt TXT "a;b" c "\"quoted\"" \"bare\" "\000\255\\" "" "\195\188"
+txt TXT "one" "two" three
+caa CAA 128 iodef "mailto:a@b.example"
+caa CAA 0 issuewild ";"
+num TYPE1 \# 4 c0000207
+num2 TYPE15 \# 5 000a 016d 00
+ttl 1h30m A 192.0.2.9
+ttl2 2w3d4h5m6s IN A 192.0.2.9
+$ORIGIN sub2.zone.example.
+rel CNAME other
+@ A 192.0.2.10
+$ORIGIN zone.example.
+esc\.aped A 192.0.2.11
+\101bc A 192.0.2.12
+`;
 
 const labels = ['a', 'b', 'c', 'w', 'sub', 'mail', 'd', 'ns', 'x', '*'];
 const questions = ['A', 'AAAA', 'MX', 'TXT', 'NS', 'SOA', 'CNAME', 'DS', 'SRV', 'DNAME'] as const;
@@ -167,21 +195,39 @@ for (const seed of [1, 2, 3, 4, 5]) {
   });
 }
 
-test('a type that has no name here is compared as well', async (t) => {
-  const ours = setUpOurs(t, head + fixed);
+test('data that two readers could take for different bytes is read as Knot reads it', async (t) => {
+  const ours = setUpOurs(t, head + fixed + texts);
+  assert.equal(ours.text, head + fixed + texts, 'nothing was taken out');
   const knot = await startKnot(t, apex, ours.text);
   for (const [name, code] of [
     ['odd', 65280],
     ['odd', 65281],
-    ['caa', recordTypes.CAA],
-    ['svc', recordTypes.HTTPS],
     ['mail', 65280],
+    ['svc', recordTypes.HTTPS],
+    ['alias', recordTypes.HTTPS],
+    ['svcb', recordTypes.SVCB],
+    ['tlsa', recordTypes.TLSA],
+    ['sshfp', recordTypes.SSHFP],
+    ['naptr', recordTypes.NAPTR],
+    ['hinfo', recordTypes.HINFO],
+    ['txt', recordTypes.TXT],
+    ['caa', recordTypes.CAA],
+    ['num', recordTypes.A],
+    ['num2', recordTypes.MX],
+    ['ttl', recordTypes.A],
+    ['ttl2', recordTypes.A],
+    ['rel.sub2', recordTypes.CNAME],
+    ['sub2', recordTypes.A],
+    ['esc\\.aped', recordTypes.A],
+    ['ebc', recordTypes.A],
   ] as const) {
     const query = buildQuery({ name: `${name}.${apex}`, type: 'A' });
     query.writeUInt16BE(code, query.length - 11 - 4);
     const [a, b] = [ours.ask(query), await knot.ask(query)].map((bytes) =>
       comparable(decodeMessage(bytes)),
     );
-    assert.deepEqual(a, b, `${name} ${code}`);
+    // What Knot adds of its own accord, the addresses of a service's target, is not asked for here.
+    assert.deepEqual({ ...a, additionals: [] }, { ...b, additionals: [] }, `${name} ${code}`);
+    assert.ok(a?.answers.length || name === 'mail' || code === 65281, `${name} ${code}`);
   }
 });
