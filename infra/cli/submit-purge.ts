@@ -16,7 +16,16 @@ export interface Submission {
 }
 
 const retryPauseMs = 300;
-const maxBrokenTries = 5;
+const maxBrokenTries = 3;
+
+/** The connection was made, so that the purge may have arrived. */
+const brokenCodes: readonly unknown[] = [
+  'ECONNRESET',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+];
 
 /** Resolves with the last answer. Throws CommandError where there is none. */
 export async function submitPurge(
@@ -31,7 +40,7 @@ export async function submitPurge(
     const answer = await attempt(access, body, key);
     const pauseMs = answer instanceof CommandError ? retryPauseMs : pauseOf(answer);
     if (answer instanceof CommandError) {
-      const mayHaveArrived = codeOf(answer) !== 'ECONNREFUSED' && tries < maxBrokenTries;
+      const mayHaveArrived = brokenCodes.includes(codeOf(answer)) && tries < maxBrokenTries;
       if (isLate(pauseMs) && !mayHaveArrived) throw answer;
     } else if (pauseMs === 0 || isLate(pauseMs)) return answer;
     terminal.progress(

@@ -29,6 +29,7 @@ export interface PurgeOptions extends ApiOptions, PurgeSelection {
 /** The API answers when the purge has converged, or after this long: then a watched progress line has news. */
 const watchedLookMs = 200;
 const longestLookMs = 5000;
+const lostPauseMs = 300;
 const maxCountLooks = 6;
 const countPauseMs = 50;
 
@@ -143,8 +144,13 @@ async function waitForAll(
   while (current.status !== 'converged' && clock.monotonicMs() < deadlineMs) {
     terminal.progress(`purging: ${progressText(current, clock.nowMs())}`);
     const leftMs = Math.ceil(deadlineMs - clock.monotonicMs());
-    const answer = await askApi(access, `${path}?wait=${Math.max(1, Math.min(lookMs, leftMs))}ms`);
-    current = readStatus(jsonOf(answer));
+    const wait = Math.max(1, Math.min(lookMs, leftMs));
+    const answer = await askApi(access, `${path}?wait=${wait}ms`).catch(connectionProblem);
+    if (answer instanceof CommandError) {
+      // It is in the journal: a purge-api that is away for a moment will go on with it.
+      terminal.progress(`waiting for the purge API: ${answer.message}`);
+      await clock.sleep(Math.min(lostPauseMs, leftMs));
+    } else current = readStatus(jsonOf(answer));
   }
   return current;
 }
@@ -165,6 +171,12 @@ async function waitForWarming(
     current = readStatus(jsonOf(answer));
   }
   return current;
+}
+
+/** What could not be asked, as a value; anything else is thrown. */
+function connectionProblem(error: unknown): CommandError {
+  if (error instanceof CommandError && error.cause !== undefined) return error;
+  throw error;
 }
 
 /** The counts of matched responses follow the acknowledgements; they are worth a moment, and no more. */

@@ -258,3 +258,18 @@ test('a dry run hands nothing in, and is refused where a node did not say', asyn
   api.close();
   assert.deepEqual(JSON.parse(api.seen[0]?.body ?? ''), { tags: ['news'], dryRun: true });
 });
+
+test('a purge API that goes away during the wait is waited for', async () => {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests += 1;
+    if (requests === 2 || requests === 3) return void request.socket.destroy();
+    const answer = requests === 1 ? pending : converged;
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const code = await purge(createContext(), { ...asked, api, token: 'secret', wait: 10_000 });
+  server.close();
+  assert.equal(code, 0);
+});
