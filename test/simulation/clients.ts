@@ -8,13 +8,13 @@ import type { Receiver } from './simulated-exchange.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import { type Page, pages, urlOf, versionOf } from './simulated-origin.ts';
-import { type CachingId, cachingIds, edgeIds, host } from './simulated-topology.ts';
+import { edgePlaces, host, nodeIdOf, type Place, places } from './simulated-topology.ts';
 
 export interface Clients {
   /** Readers and callers begin, and go on until `stop`. */
   go(readsEachMs: number, purgesEachMs: number): void;
   /** Reads every page at the edges (default: all), now. */
-  readAll(ids?: readonly CachingId[]): void;
+  readAll(at?: readonly Place[]): void;
   /** Changes pages and purges them; resolves with the entry when it is accepted, undefined when that is not known. */
   purge(selector?: Selector, soft?: boolean): Promise<JournalEntry | undefined>;
   stop(): void;
@@ -101,19 +101,22 @@ export function createClients(network: SimulatedNetwork): Clients {
   };
   // The moment at which it matters whether a node has missed something.
   network.onLease((id) => {
-    if (!edgeIds.some((edge) => edge === id) || chance.isLikely(0.3)) return;
+    if (!edgePlaces.some((place) => place === id) || chance.isLikely(0.3)) return;
     time.after(chance.between(0, 8), () => clients.readAll([id]));
   });
   const clients: Clients = {
     accepted,
     converged,
     go(readsEachMs, purgesEachMs) {
-      every(readsEachMs, () => read(network.node(chance.pick(edgeIds)), chance.pick(pages)));
+      every(readsEachMs, () => {
+        const running = edgePlaces.flatMap((place) => network.node(place) ?? []);
+        read(running[chance.below(running.length)], chance.pick(pages));
+      });
       every(purgesEachMs, () => void purge());
       every(3 * purgesEachMs, () => origin.change(chance.pick(pages)));
     },
-    readAll(ids = edgeIds) {
-      for (const id of ids) for (const page of pages) read(network.node(id), page);
+    readAll(at = edgePlaces) {
+      for (const place of at) for (const page of pages) read(network.node(place), page);
     },
     purge,
     stop() {
@@ -129,9 +132,9 @@ function assertWithoutLease(
   { seq }: JournalEntry,
   quarantined: readonly string[],
 ): void {
-  for (const id of cachingIds) {
-    if (!quarantined.includes(id) || !node(id)?.isHeld()) continue;
-    history.problem(`${id} counts as quarantined and holds a lease (purge ${seq})`);
+  for (const place of places) {
+    if (!quarantined.includes(nodeIdOf(place)) || !node(place)?.isHeld()) continue;
+    history.problem(`${place} counts as quarantined and holds a lease (purge ${seq})`);
   }
 }
 
@@ -144,15 +147,15 @@ function beginRead(
   network.ledger.take(network.journal);
   // As `obtain` does at the beginning of a read.
   worker.purges.sync();
-  const id = cachingIds.find((known) => known === node.id) ?? 'par';
+  const place = places.find((known) => known === node.place) ?? 'par';
   return {
-    node: node.id,
+    node: place,
     page,
     atMs: network.time.nowMs(),
     isHeld: node.isHeld(),
     cursor: worker.purges.index.cursor,
-    acknowledged: network.acknowledged(id),
-    isSetBack: network.time.nowMs() - network.setBackAtMs(node.id) < 10_000,
+    acknowledged: network.acknowledged(place),
+    isSetBack: network.time.nowMs() - network.clocks.setBackAtMs(place) < 10_000,
   };
 }
 

@@ -102,14 +102,14 @@ const restart: Fault = (network, chance) => {
 };
 
 /** SIGSTOP, or the whole machine: then its monotonic clock stands still as well. */
-const pause: Fault = ({ node, suspend, time, history }, chance) => {
+const pause: Fault = ({ node, clocks, time, history }, chance) => {
   const id = chance.pick(caching);
   const paused = node(id);
   if (!paused || paused.isPaused) return () => {};
   const isSuspended = chance.isLikely(0.5);
   history.note(`pause ${id} ${isSuspended}`);
   paused.pause();
-  const wake = isSuspended ? suspend(id) : () => {};
+  const wake = isSuspended ? clocks.suspend(id) : () => {};
   return once(time, someTime(chance), () => {
     history.note(`resume ${id}`);
     wake();
@@ -117,13 +117,13 @@ const pause: Fault = ({ node, suspend, time, history }, chance) => {
   });
 };
 
-const pausePurgeApi: Fault = ({ purgeApi, suspend, time, history }, chance) => {
+const pausePurgeApi: Fault = ({ purgeApi, clocks, time, history }, chance) => {
   const api = purgeApi();
   if (!api || api.process.isPaused) return () => {};
   const isSuspended = chance.isLikely(0.5);
   history.note(`pause purge ${isSuspended}`);
   api.process.pause();
-  const wake = isSuspended ? suspend('purge') : () => {};
+  const wake = isSuspended ? clocks.suspend('purge') : () => {};
   return once(time, someTime(chance), () => {
     history.note('resume purge');
     wake();
@@ -140,13 +140,37 @@ const hangWorker: Fault = ({ node, time, history }, chance) => {
 };
 
 const stepWall: Fault = (network, chance) => {
-  network.stepWall(chance.pick(machines), chance.between(-2 * leaseMs, 2 * leaseMs));
+  network.clocks.stepWall(chance.pick(machines), chance.between(-2 * leaseMs, 2 * leaseMs));
   return () => {};
 };
 
 const originFails: Fault = ({ origin, time, history }, chance) => {
   history.note('origin fails');
   return once(time, chance.between(100, 2000), origin.fail());
+};
+
+/**
+ * Another process starts under the id of a node, elsewhere and with a folder of its own; perhaps while the first is away, and
+ * purge-api remembers nothing of it.
+ */
+const startRival: Fault = (network, chance) => {
+  const { links, time, history } = network;
+  const isAway = chance.isLikely(0.7);
+  const isForgotten = isAway && chance.isLikely(0.5);
+  history.note(`rival ${isAway} ${isForgotten}`);
+  const heals = isAway ? [links.cut('par', 'purge'), links.cut('purge', 'par')] : [];
+  if (isForgotten) network.kill('purge', 1);
+  const restart = once(time, chance.between(10, 100), () => network.start('purge'));
+  let isOver = false;
+  time.after(chance.between(0, isForgotten ? 300 : leaseMs), () => {
+    if (!isOver) network.start('par-2');
+  });
+  return once(time, chance.between(1, 3) * leaseMs, () => {
+    isOver = true;
+    restart();
+    network.kill('par-2', 1);
+    for (const heal of heals) heal();
+  });
 };
 
 const kinds: readonly [Fault, ...Fault[]] = [
@@ -167,6 +191,7 @@ const kinds: readonly [Fault, ...Fault[]] = [
   hangWorker,
   stepWall,
   originFails,
+  startRival,
 ];
 
 /** Draws faults until `untilMs`; the returned call mends all that are left. */
@@ -188,6 +213,7 @@ export function beginFaults(
   next();
   return () => {
     for (const mend of mends) mend();
+    network.kill('par-2', 1);
     for (const id of ['purge', ...caching] as const) network.start(id);
   };
 }

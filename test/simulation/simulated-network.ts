@@ -2,20 +2,21 @@
  * A whole network in one simulated world: purge-api, a shield, two edges and an origin, each on its own machine, whose
  * processes can be started, stopped, killed and paused one by one.
  */
-import path from 'node:path';
 import type { Position } from '../../core/purge/command.ts';
 import { type Chance, createChance } from './chance.ts';
+import { type ClockFaults, createClockFaults } from './clock-faults.ts';
 import { type ControlWire, createControlWire, type WireManners } from './control-wire.ts';
-import { createDataWire, type DataWire } from './data-wire.ts';
+import { createDataWire } from './data-wire.ts';
 import { createHistory, type History } from './history.ts';
 import { createLedger, type Ledger, type Versions } from './ledger.ts';
 import { createLinks, type Links } from './links.ts';
 import { crashDisk, createJournalDisk, type JournalDisk } from './simulated-journal.ts';
-import { type SimulatedNode, startNode } from './simulated-node.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+import { createNodes } from './simulated-nodes.ts';
 import { createOrigin, pages, type SimulatedOrigin } from './simulated-origin.ts';
 import { createMachine, type Machine, startProcess } from './simulated-process.ts';
 import { type SimulatedPurgeApi, startPurgeApi } from './simulated-purge-api.ts';
-import { type CachingId, cachingIds, originName, shieldIds } from './simulated-topology.ts';
+import { originName, type Place, places } from './simulated-topology.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
 import type { Wiring } from './wiring.ts';
 
@@ -30,25 +31,20 @@ export interface SimulatedNetwork {
   readonly journal: JournalDisk;
   machine(id: string): Machine;
   /** The process that runs on a machine now; undefined: none. */
-  node(id: CachingId): SimulatedNode | undefined;
+  node(id: Place): SimulatedNode | undefined;
   purgeApi(): SimulatedPurgeApi | undefined;
   versions(): Versions;
   /** Starts what does not run. */
-  start(id: CachingId | 'purge'): void;
+  start(id: Place | 'purge'): void;
   /** Ends a node in order. */
-  stop(id: CachingId): Promise<void>;
+  stop(id: Place): Promise<void>;
   /** Ends a process at once; `keptShare` of what a node's file has not synced is kept. */
-  kill(id: CachingId | 'purge', keptShare: number): void;
+  kill(id: Place | 'purge', keptShare: number): void;
   /** What a node has acknowledged last, in whatever process. */
-  acknowledged(id: CachingId): Position | undefined;
-  /** When the wall clock of a machine was last set back. */
-  setBackAtMs(id: string): number;
-  /** Sets it; not back while the monotonic clock has lost time as well: then nothing on the machine could tell how much. */
-  stepWall(id: string, ms: number): void;
-  /** Stops the machine's monotonic clock, unless its wall clock has just been set back, until the returned call. */
-  suspend(id: string): () => void;
+  acknowledged(id: Place): Position | undefined;
+  readonly clocks: ClockFaults;
   /** Calls `listener` each time that a node gains a lease. */
-  onLease(listener: (id: CachingId) => void): void;
+  onLease(listener: (id: Place) => void): void;
   /** The wire loses, doubles and mixes nothing any more. */
   calm(): void;
   /** Ends everything. */
@@ -85,7 +81,7 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
   const data = createDataWire({ nowMs: time.nowMs, chance: chance.fork(), links });
   const journal = createJournalDisk(chance.hex(16));
   const machines = new Map(
-    ['purge', 'origin', ...cachingIds].map((id) => [
+    ['purge', 'origin', ...places].map((id) => [
       id,
       createMachine(time, id === 'origin' ? 1 : chance.between(0.98, 1.02)),
     ]),
@@ -101,8 +97,16 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
   const versions = () =>
     Object.fromEntries(pages.map((page) => [page, origin.version(page)])) as Versions;
   const clocks = createClockFaults(time, history, machine);
-  const world: World = { time, chance, history, ledger, wiring, folder, control, data, machine };
-  const nodes = createNodes(world);
+  const nodes = createNodes({
+    time,
+    chance,
+    history,
+    wiring,
+    folder,
+    control,
+    data,
+    machine,
+  });
   let purgeApi: SimulatedPurgeApi | undefined;
   const killPurgeApi = (): void => {
     if (!purgeApi) return;
@@ -154,130 +158,13 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
       if (id === 'purge') killPurgeApi();
       else nodes.kill(id, keptShare);
     },
-    setBackAtMs: clocks.setBackAtMs,
-    stepWall: clocks.stepWall,
-    suspend: clocks.suspend,
+    clocks,
     onLease: nodes.onLease,
     calm: () => void Object.assign(manners, wellBehaved),
     end() {
-      for (const id of cachingIds) nodes.find(id)?.close();
+      for (const id of places) nodes.find(id)?.close();
       purgeApi?.process.kill();
       originProcess.kill();
     },
-  };
-}
-
-interface World {
-  time: VirtualTime;
-  chance: Chance;
-  history: History;
-  ledger: Ledger;
-  wiring: Wiring;
-  folder: string | null;
-  control: ControlWire;
-  data: DataWire;
-  machine(id: string): Machine;
-}
-
-interface Nodes {
-  find(id: CachingId): SimulatedNode | undefined;
-  start(id: CachingId): void;
-  stop(id: CachingId): Promise<void>;
-  kill(id: CachingId, keptShare: number): void;
-  acknowledged(id: CachingId): Position | undefined;
-  onLease(listener: (id: CachingId) => void): void;
-}
-
-/** The caching nodes, with what outlives their processes: the file, the earlier instances, what was acknowledged. */
-function createNodes(world: World): Nodes {
-  const { chance, history } = world;
-  const running = new Map<CachingId, SimulatedNode>();
-  const instances = new Map<CachingId, string[]>();
-  const acknowledged = new Map<CachingId, Position>();
-  const listeners: ((id: CachingId) => void)[] = [];
-  const workerCounts = new Map(cachingIds.map((id) => [id, chance.isLikely(0.5) ? 2 : 1]));
-  return {
-    find: (id) => running.get(id),
-    acknowledged: (id) => acknowledged.get(id),
-    onLease: (listener) => void listeners.push(listener),
-    start(id) {
-      if (running.has(id)) return;
-      const instance = chance.hex(4);
-      const succeeds = instances.get(id) ?? [];
-      const isShield = shieldIds.some((shield) => shield === id);
-      const { time, control, data, wiring, folder } = world;
-      const node = startNode({
-        id,
-        role: isShield ? 'shield' : 'edge',
-        time,
-        machine: world.machine(id),
-        chance: chance.fork(),
-        control,
-        data,
-        wiring,
-        instance,
-        succeeds: [...succeeds],
-        workerCount: workerCounts.get(id) ?? 1,
-        file: folder && path.join(folder, `${id}.db`),
-        onAcknowledged(position) {
-          history.note(`ack ${id} ${position.identity.slice(0, 6)} ${position.seq}`);
-          acknowledged.set(id, position);
-        },
-        onLease() {
-          history.note(`lease ${id}`);
-          for (const listener of listeners) listener(id);
-        },
-      });
-      instances.set(id, [instance, ...succeeds].slice(0, 16));
-      running.set(id, node);
-    },
-    async stop(id) {
-      const node = running.get(id);
-      await node?.stop();
-      if (running.get(id) === node) running.delete(id);
-    },
-    kill(id, keptShare) {
-      running.get(id)?.kill(keptShare);
-      running.delete(id);
-    },
-  };
-}
-
-/** So long after one clock of a machine was wrong the other one must be right: several leases. */
-const clockPauseMs = 10_000;
-
-/** Faults of clocks, never of both of a machine at the same time. */
-function createClockFaults(
-  { nowMs }: VirtualTime,
-  history: History,
-  machine: (id: string) => Machine,
-): Pick<SimulatedNetwork, 'setBackAtMs' | 'stepWall' | 'suspend'> & { wake(id: string): void } {
-  const setBack = new Map<string, number>();
-  const suspended = new Map<string, number>();
-  const wakes = new Map<string, () => void>();
-  const isRecent = (moments: ReadonlyMap<string, number>, id: string) =>
-    nowMs() - (moments.get(id) ?? Number.NEGATIVE_INFINITY) < clockPauseMs;
-  return {
-    setBackAtMs: (id) => setBack.get(id) ?? Number.NEGATIVE_INFINITY,
-    stepWall(id, ms) {
-      const stepMs = isRecent(suspended, id) ? Math.abs(ms) : ms;
-      history.note(`step ${id} ${stepMs.toFixed(0)}`);
-      machine(id).stepWall(stepMs);
-      if (stepMs < 0) setBack.set(id, nowMs());
-    },
-    suspend(id) {
-      if (isRecent(setBack, id) || wakes.has(id)) return () => {};
-      suspended.set(id, Number.POSITIVE_INFINITY);
-      const wake = machine(id).suspend();
-      const wakeOnce = () => {
-        if (wakes.get(id) !== wakeOnce) return;
-        wakes.delete(id);
-        wake();
-        suspended.set(id, nowMs());
-      };
-      wakes.set(id, wakeOnce);
-      return wakeOnce;
-    },
-    wake: (id) => wakes.get(id)?.(),
   };
 }

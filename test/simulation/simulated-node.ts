@@ -25,6 +25,7 @@ import type { Wiring } from './wiring.ts';
 
 export interface SimulatedNode {
   readonly id: string;
+  readonly place: string;
   readonly instance: string;
   readonly workers: readonly SimulatedWorker[];
   readonly purges: NodePurges;
@@ -44,7 +45,9 @@ export interface SimulatedNode {
 }
 
 export interface NodeOptions {
+  /** Its id in the topology, and where it runs. */
   id: string;
+  place: string;
   role: 'edge' | 'shield';
   time: VirtualTime;
   machine: Machine;
@@ -65,7 +68,7 @@ export interface NodeOptions {
 
 /** Starts a node. */
 export function startNode(options: NodeOptions): SimulatedNode {
-  const { id, time, machine, chance, wiring, workerCount } = options;
+  const { id, place, time, machine, chance, wiring, workerCount } = options;
   const main = startProcess(time, machine);
   const threads = Array.from({ length: workerCount }, () => startProcess(time, machine));
   const writerThread = startProcess(time, machine);
@@ -103,7 +106,7 @@ export function startNode(options: NodeOptions): SimulatedNode {
       shared,
       start: { ...purges.feedStart(), generation: 0 },
       disk: disk?.tierFor(thread),
-      dialer: wiring.dialer(options.data.dialerFrom(id, thread)),
+      dialer: wiring.dialer(options.data.dialerFrom(place, thread)),
       chance,
       wrap: wiring.purges,
       onApplied: pool.applied,
@@ -114,6 +117,7 @@ export function startNode(options: NodeOptions): SimulatedNode {
   const health = createNodeHealth({ clock, shared, workers: workerCount, capacity: 1000 });
   const node: SimulatedNode = {
     id,
+    place,
     instance: options.instance,
     workers,
     purges,
@@ -152,7 +156,7 @@ export function startNode(options: NodeOptions): SimulatedNode {
     for (const process of all) process.kill();
     for (const worker of workers) worker.close();
   };
-  const dial = observed(wiring.dial(options.control.dialFrom(id, main)), (position) =>
+  const dial = observed(wiring.dial(options.control.dialFrom(place, main)), (position) =>
     options.onAcknowledged(position),
   );
   subscriber = createSubscriber(
@@ -175,7 +179,7 @@ export function startNode(options: NodeOptions): SimulatedNode {
     subscriber?.renewNow();
     options.onLease();
   });
-  options.data.serve(id, {
+  options.data.serve(place, {
     process: threads[0] ?? main,
     take(asked, receiver) {
       const worker = workers[chance.below(workers.length)];

@@ -7,6 +7,14 @@ export const shieldIds = ['eu'] as const;
 export const cachingIds = [...edgeIds, ...shieldIds] as const;
 export type CachingId = (typeof cachingIds)[number];
 
+/** Where processes of caching nodes run; the last is a second machine under the id of the first. */
+export const places = [...cachingIds, 'par-2'] as const;
+export type Place = (typeof places)[number];
+/** Those that clients read from. */
+export const edgePlaces = [...edgeIds, 'par-2'] as const;
+
+export const nodeIdOf = (place: Place): CachingId => (place === 'par-2' ? 'par' : place);
+
 /** Kept small, so that leases run out many times in a short history. */
 export const leaseMs = 2000;
 export const revalidateMs = 500;
