@@ -18,6 +18,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { headers, type NatsConnection, nanos } from '@nats-io/transport-node';
+import type { Clock } from '../../core/runtime/deps.ts';
 import type { NatsSettings } from '../../core/topology/journal-schema.ts';
 import { connectServers, requestLimitMs, watchConnection } from './connection.ts';
 
@@ -90,12 +91,16 @@ export const isReplicasRefused = (error: unknown): boolean =>
   noReplicas.includes(codeOf(error) ?? 0);
 
 /** Connects; rejects when no server answers or JetStream is not enabled. */
-export async function connectBroker(settings: NatsSettings, name: string): Promise<Broker> {
+export async function connectBroker(
+  clock: Clock,
+  settings: NatsSettings,
+  name: string,
+): Promise<Broker> {
   const connection = await connectServers(settings, name);
   try {
     const manager = await jetstreamManager(connection, { timeout: requestLimitMs });
     const client = jetstream(connection, { timeout: requestLimitMs });
-    return createBroker(connection, manager, client, settings.stream);
+    return createBroker(clock, connection, manager, client, settings.stream);
   } catch (error) {
     await connection.close();
     throw error;
@@ -103,6 +108,7 @@ export async function connectBroker(settings: NatsSettings, name: string): Promi
 }
 
 function createBroker(
+  clock: Clock,
   connection: NatsConnection,
   manager: JetStreamManager,
   client: JetStreamClient,
@@ -114,7 +120,7 @@ function createBroker(
     if (!link.isConnected()) throw new Error('nats-server is not connected');
     return run();
   };
-  const consumers = createConsumers(manager, client, stream, online);
+  const consumers = createConsumers(clock, manager, client, stream, online);
   const server = connection.info;
   return {
     version: server?.version ?? 'unknown',
@@ -174,6 +180,7 @@ async function publish(client: JetStreamClient, message: Publication): Promise<n
 }
 
 function createConsumers(
+  clock: Clock,
   manager: JetStreamManager,
   client: JetStreamClient,
   stream: string,
@@ -187,6 +194,8 @@ function createConsumers(
           durable_name: name,
           filter_subject: filter,
           ack_policy: AckPolicy.All,
+          // We acknowledge at once; what a broken move has left is given again soon.
+          ack_wait: nanos(2000),
           deliver_policy: DeliverPolicy.StartSequence,
           opt_start_seq: startSeq,
           headers_only: true,
@@ -198,16 +207,23 @@ function createConsumers(
         await orUndefined(consumerNotFound, manager.consumers.delete(stream, name));
       }),
     acknowledgedOf: (name: string) =>
-      online(async () => (await manager.consumers.info(stream, name)).ack_floor.stream_seq),
+      online(async () => {
+        const { ack_floor: acknowledged, config } = await manager.consumers.info(stream, name);
+        // One that has been given nothing yet says 0, wherever it begins.
+        return Math.max(acknowledged.stream_seq, (config.opt_start_seq ?? 1) - 1);
+      }),
     nextOf: (name: string, count: number) =>
       online(async () => {
         const consumer = await client.consumers.get(stream, name);
         const messages = await consumer.fetch({ max_messages: count, expires: requestLimitMs });
+        // A fetch that has lost what it waits for does not always end by itself.
+        const limit = clock.after(2 * requestLimitMs, () => messages.stop());
         const heads: HeadOfMessage[] = [];
         for await (const message of messages) {
           const seq = Number(message.headers?.get('Breakwater-Seq') ?? 0);
           heads.push({ seq, acknowledge: () => message.ack() });
         }
+        limit.cancel();
         return heads;
       }),
   };

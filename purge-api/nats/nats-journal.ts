@@ -58,7 +58,7 @@ export async function openNatsJournal(
   const subjects = subjectsOf(settings.stream);
   const { reader, tip } = session;
   const consumers = createNodeConsumers({
-    ...{ broker, subjects, reader, tip, log },
+    ...{ clock, broker, subjects, reader, tip, log },
     onFailure: metrics.consumerFailed,
   });
   const appendDeps = {
@@ -126,7 +126,7 @@ export async function openNatsJournal(
     acknowledged: consumers.acknowledged,
     async close() {
       await queue.settle();
-      await consumers.settle();
+      await consumers.stop();
       session.stop();
       await broker.close();
     },
@@ -145,7 +145,7 @@ async function connectPatiently(
   for (;;) {
     let broker: Broker | undefined;
     try {
-      broker = await connectBroker(settings, clientName);
+      broker = await connectBroker(clock, settings, clientName);
       const metrics = createNatsMetrics(deps.metrics, broker.isConnected);
       const sessionOptions = { ...options, stream, replicas };
       const session = await openSession({ ...deps, metrics, broker }, sessionOptions);

@@ -2,9 +2,10 @@
  * One durable consumer a node, named after it: what the node has acknowledged, as the server's own tools show it
  * (`nats consumer info STREAM NODE`). The nodes are fed by purge-api; a consumer is moved on behind them.
  *
- * Best effort, and never in the way of an acknowledgement: one move a node is under way, later ones are joined into the next,
- * and what failed is made good by the next acknowledgement.
+ * Never in the way of an acknowledgement: one move a node is under way, later ones are joined into the next, and what failed
+ * is tried again.
  */
+import type { Clock } from '../../core/runtime/deps.ts';
 import type { Log } from '../../core/runtime/log.ts';
 import type { Broker } from './broker.ts';
 import type { Reader } from './reader.ts';
@@ -13,11 +14,12 @@ import type { Tip } from './tip.ts';
 
 export interface NodeConsumers {
   acknowledged(nodeId: string, seq: number): void;
-  /** Resolves when nothing is under way. */
-  settle(): Promise<void>;
+  /** Resolves when nothing is under way any more. */
+  stop(): Promise<void>;
 }
 
 export interface NodeConsumerDeps {
+  clock: Clock;
   broker: Broker;
   subjects: Subjects;
   reader: Reader;
@@ -26,6 +28,7 @@ export interface NodeConsumerDeps {
   onFailure(): void;
 }
 
+const retryMs = 1000;
 /** Heads read at once. */
 const maxHeads = 500;
 /** A consumer that is further behind is made anew at its place instead of being read through. */
@@ -42,17 +45,20 @@ interface Mirror {
 
 export function createNodeConsumers(deps: NodeConsumerDeps): NodeConsumers {
   const mirrors = new Map<string, Mirror>();
+  const stopping = new AbortController();
   const run = async (nodeId: string, mirror: Mirror) => {
-    let wanted = -1;
-    try {
-      while (wanted !== mirror.wanted) {
-        wanted = mirror.wanted;
+    let done = -1;
+    while (done !== mirror.wanted && !stopping.signal.aborted) {
+      const { wanted } = mirror;
+      try {
         await moveTo(deps, nodeId, mirror, wanted);
+        done = wanted;
+      } catch (error) {
+        mirror.given = undefined;
+        deps.onFailure();
+        deps.log.debug({ err: error, node: nodeId }, 'the consumer of a node was not moved');
+        await deps.clock.sleep(retryMs, stopping.signal);
       }
-    } catch (error) {
-      mirror.given = undefined;
-      deps.onFailure();
-      deps.log.debug({ err: error, node: nodeId }, 'the consumer of a node was not moved');
     }
     mirror.running = undefined;
   };
@@ -63,7 +69,8 @@ export function createNodeConsumers(deps: NodeConsumerDeps): NodeConsumers {
       mirror.wanted = seq;
       mirror.running ??= run(nodeId, mirror);
     },
-    async settle() {
+    async stop() {
+      stopping.abort();
       await Promise.all([...mirrors.values()].map(({ running }) => running));
     },
   };
@@ -108,8 +115,8 @@ async function deliveredTo({ broker, reader, tip }: NodeConsumerDeps, name: stri
   const { head, headStreamSeq, floor, since } = tip();
   if (streamSeq >= headStreamSeq) return head.seq;
   if (streamSeq < since) return floor.seq;
-  // Identities lie between, so this is the entry or one somewhat after it; then fewer heads come than were asked for.
+  // Where identities lie between, fewer entries do: then it is somewhat after the first guess.
   let seq = Math.max(floor.seq, head.seq - (headStreamSeq - streamSeq));
-  while (seq > floor.seq && (await reader.stored(seq)).streamSeq > streamSeq) seq -= 1;
+  while (seq < head.seq && (await reader.stored(seq + 1)).streamSeq <= streamSeq) seq += 1;
   return seq;
 }

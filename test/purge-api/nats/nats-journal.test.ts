@@ -30,7 +30,7 @@ async function closeAll(): Promise<void> {
 }
 
 /** A new stream, and ways to open it. */
-function setUp({ retentionMs = 86_400_000, maxEntries = 1000 } = {}) {
+function setUp({ retentionMs = 86_400_000, maxEntries = 1000, appendLimitMs = 200 } = {}) {
   count += 1;
   const stream = `test-${count}`;
   const fake = createFakeClock();
@@ -38,13 +38,14 @@ function setUp({ retentionMs = 86_400_000, maxEntries = 1000 } = {}) {
   const clock: Clock = { ...systemClock, nowMs: fake.nowMs };
   const replaced: string[] = [];
   let grown = 0;
-  const metrics = createMetrics();
+  let metrics = createMetrics();
   const open = async (seed = count) => {
     const settings = { servers: [server.address], stream };
+    metrics = createMetrics();
     const journal = await openNatsJournal(
-      { clock, random: createSeededRandom(seed), log: silentLog, metrics: createMetrics() },
+      { clock, random: createSeededRandom(seed), log: silentLog, metrics },
       {
-        ...{ settings, retentionMs, maxEntries, clientName: 'test', appendLimitMs: 200 },
+        ...{ settings, retentionMs, maxEntries, clientName: 'test', appendLimitMs },
         onReplaced: (reason) => replaced.push(reason),
         onGrown() {
           grown += 1;
@@ -54,7 +55,14 @@ function setUp({ retentionMs = 86_400_000, maxEntries = 1000 } = {}) {
     opened.push(journal);
     return journal;
   };
-  return { stream, clock: fake, open, replaced, grown: () => grown, metrics };
+  return {
+    stream,
+    clock: fake,
+    open,
+    replaced,
+    grown: () => grown,
+    metricsText: () => metrics.text(),
+  };
 }
 
 /** The server's own view of the stream. */
@@ -143,6 +151,19 @@ describe('NATS journal: the server is away', () => {
       return state.messages;
     });
     assert.deepEqual([journal.head().seq, stored], [2, 3]);
+  });
+
+  test('an append that goes on until it is confirmed appends once, whatever was taken meanwhile', async () => {
+    const { open, metricsText } = setUp({ appendLimitMs: 60_000 });
+    const journal = await open();
+    await server.pause();
+    const appends = ['one', 'two'].map((name) => journal.append(purge(name)));
+    await until(async () =>
+      /append_retries_total\{cause="unconfirmed"\} 1/.test(await metricsText()),
+    );
+    server.resume();
+    assert.deepEqual((await Promise.all(appends)).map(seqOf), [1, 2]);
+    assert.equal((await all(journal)).length, 2);
   });
 
   test('entries that came while nobody waited for them are found, and said', async () => {
