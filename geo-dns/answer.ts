@@ -64,6 +64,8 @@ export interface Answered {
   zones?: readonly Zone[];
   /** What is not there, for those who want it proven. */
   denial?: Denial;
+  /** Its aliases lead in a circle, or through more names than are followed. */
+  isEndless?: boolean;
   /** What a code alone does not say. */
   extendedError?: ExtendedError;
   /** For whom this answer would be the same, while zones, places and PoPs are what they are. */
@@ -82,6 +84,7 @@ interface Draft {
   isHandedOut?: boolean;
   zones: Zone[];
   denial?: Denial;
+  isEndless?: boolean;
 }
 
 /** Answers `query`, which came from `resolver` (4 or 16 bytes). */
@@ -107,13 +110,14 @@ export function answer(
   }
   const draft = emptyDraft(rcodes.NOERROR, true);
   resolve(draft, zone, query, resolver, context);
-  const { steered, isHandedOut, zones, denial } = draft;
+  const { steered, isHandedOut, zones, denial, isEndless } = draft;
   const message = messageOf(query, draft);
   return {
     message,
     zone: zone.name,
     zones,
     ...(denial ? { denial } : {}),
+    ...(isEndless ? { isEndless } : {}),
     ...(steered && isHandedOut ? { handedOut: steered } : {}),
     reuse: reuseOf(draft),
   };
@@ -204,6 +208,8 @@ function resolve(
         assertNever(found);
     }
   }
+  // In a zone of ours still, so the aliases did not end: in a circle, or too many.
+  draft.isEndless = zone !== undefined;
 }
 
 /** Adds an alias to the answer; returns where it leads, undefined when it leads nowhere. */

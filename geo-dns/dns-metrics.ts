@@ -34,6 +34,7 @@ export interface DnsMetrics extends AbuseMetrics, PopMetrics {
   tcpConnection(): void;
   unusableGeoRecord(): void;
   internalError(): void;
+  endlessAliases(uses: number): void;
   queryLogDrop(): void;
   signature(result: 'made' | 'kept' | 'refused'): void;
   signatureEviction(): void;
@@ -76,6 +77,10 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     'breakwater_dns_query_log_drops_total',
     'Sampled queries without a line in the log, because there were too many in a second.',
   );
+  const endlessAliases = metrics.counter(
+    'breakwater_dns_endless_aliases_total',
+    'Answers whose aliases lead in a circle, or through more names than are followed.',
+  );
   const internalError = metrics.counter(
     'breakwater_dns_internal_errors_total',
     'Queries answered with SERVFAIL because of a fault of the server.',
@@ -89,6 +94,7 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     tcpConnection: () => tcpConnection(),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),
+    endlessAliases: (uses) => endlessAliases({}, uses),
     queryLogDrop: () => queryLogDrop(),
     ...createSignatureMetrics(metrics),
     ...createAbuseMetrics(metrics),

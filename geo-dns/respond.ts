@@ -220,13 +220,14 @@ function limit(
 function count(
   metrics: DnsMetrics,
   query: Query,
-  { message, zone = 'none', handedOut }: Answered,
+  { message, zone = 'none', handedOut, isEndless }: Answered,
   transport: Transport,
   isWhole: boolean,
   times = 1,
 ): void {
   const type = typeLabel(query.question.type);
   metrics.query({ zone, type, rcode: rcodeName(message.header.rcode), transport }, times);
+  if (isEndless) metrics.endlessAliases(times);
   if (!handedOut || !isWhole) return;
   const { located, selection } = handedOut;
   metrics.place(located.source, times);

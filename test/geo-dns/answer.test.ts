@@ -234,7 +234,22 @@ test('aliases that chase each other end, each given once', () => {
   const setting = aliases(
     '{ name: a, type: CNAME, value: b.demo.test }, { name: b, type: CNAME, value: a.demo.test }',
   );
-  assert.equal(ask({ name: 'a.demo.test' }, setting).message.answers.length, 2);
+  const { message, isEndless } = ask({ name: 'a.demo.test' }, setting);
+  assert.deepEqual([message.answers.length, isEndless], [2, true]);
+});
+
+test('aliases are followed through eight names, and one more is left to the resolver', () => {
+  const chain = Array.from({ length: 10 }, (_, n) => {
+    return `{ name: c${n}, type: CNAME, value: c${n + 1}.demo.test }`;
+  });
+  const setting = aliases(`${chain.join(', ')}, { name: c10, type: A, value: 192.0.2.1 }`);
+  const long = ask({ name: 'c1.demo.test' }, setting);
+  assert.deepEqual([long.message.answers.length, long.isEndless], [9, true]);
+  const whole = ask({ name: 'c2.demo.test' }, setting);
+  assert.deepEqual([whole.message.answers.length, whole.isEndless], [9, undefined]);
+  assert.equal(addressesOf(whole)[0], '192.0.2.1');
+  const outside = aliases('{ name: a, type: CNAME, value: www.example.org }');
+  assert.equal(ask({ name: 'a.demo.test' }, outside).isEndless, undefined);
 });
 
 test('an ALIAS at the apex is answered as its host is, tailored, with scope', () => {
