@@ -13,13 +13,25 @@ import type { WriterHost } from './writer-host.ts';
 
 /** Threads look for so long; purge-api waits a second and a half longer. */
 const limitMs = 1500;
+/** At the same time: each walks through all that is in memory, so many would take the time of requests. */
+const maxRunning = 2;
 
-/** Answers purge-api. Throws for a question that is not understood. */
+/** Answers purge-api. Throws for a question that is not understood, and while too many are under way. */
 export function createDryRun(
   pool: Pick<WorkerPool, 'dryRun'>,
   writer: Pick<WriterHost, 'dryRun'> | undefined,
 ): (question: unknown) => Promise<DryRunFinding> {
-  return async (question) => dryRun(pool, writer, dryRunQuestionSchema.parse(question));
+  let running = 0;
+  return async (question) => {
+    const parsed = dryRunQuestionSchema.parse(question);
+    if (running >= maxRunning) throw new Error('too many dry runs at once');
+    running += 1;
+    try {
+      return await dryRun(pool, writer, parsed);
+    } finally {
+      running -= 1;
+    }
+  };
 }
 
 async function dryRun(

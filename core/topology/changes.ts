@@ -64,8 +64,7 @@ export function changesBetween(
   const merged: TopologyWithSecret = { ...running };
   merged.sites = next.sites;
   merged.trustedProxies = next.trustedProxies;
-  if (next.debugToken === undefined) delete merged.debugToken;
-  else merged.debugToken = next.debugToken;
+  merged.debugToken = next.debugToken;
   const pops = mergeNodes('pops', running, next, nodeId, applied, refused);
   const shields = mergeNodes('shields', running, next, nodeId, applied, refused);
   const dns = mergeNodes('dns', running, next, nodeId, applied, refused);

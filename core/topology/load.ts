@@ -71,6 +71,7 @@ export function parseTopology(text: string, file: string, environment: Environme
     file,
     dataDir: path.resolve(folder, value.dataDir),
     secret: value.secret === undefined ? undefined : secretOf(value.secret),
+    debugToken: value.debugToken === undefined ? undefined : secretOf(value.debugToken),
     purge: {
       ...value.purge,
       tokens: value.purge.tokens.map((token) => ({ ...token, secret: secretOf(token.secret) })),
@@ -123,7 +124,10 @@ function unresolvableSecrets(
   environment: Environment,
 ): Finding[] {
   const given: Finding[] = [
-    ...(value.secret === undefined ? [] : [{ path: ['secret'], message: value.secret }]),
+    ...(['secret', 'debugToken'] as const).flatMap((key) => {
+      const text = value[key];
+      return text === undefined ? [] : [{ path: [key], message: text }];
+    }),
     ...value.purge.tokens.map((token, index) => ({
       path: ['purge', 'tokens', index, 'secret'],
       message: token.secret,

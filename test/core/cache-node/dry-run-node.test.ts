@@ -32,3 +32,13 @@ test('a question that is not understood is refused', async () => {
   await assert.rejects(dryRun([])({ ...question, selectors: [] }));
   await assert.rejects(dryRun([])({}));
 });
+
+test('of many at once some are refused, and later ones are not', async () => {
+  const gate = Promise.withResolvers<MemoryFinding[]>();
+  const ask = createDryRun({ dryRun: () => gate.promise }, undefined);
+  const all = Promise.allSettled([ask(question), ask(question), ask(question)]);
+  gate.resolve([inMemory()]);
+  const outcomes = (await all).map(({ status }) => status);
+  assert.deepEqual(outcomes, ['fulfilled', 'fulfilled', 'rejected']);
+  assert.equal((await ask(question)).matched, 0);
+});

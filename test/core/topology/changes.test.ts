@@ -43,6 +43,7 @@ test('nothing changed: nothing is applied or refused', () => {
 const appliedFor: [string, Change, string][] = [
   ['par', (n) => Object.assign(n.sites[0] ?? {}, { purgeMethod: true }), 'sites'],
   ['par', top({ trustedProxies: ['10.0.0.0/8'] }), 'trustedProxies'],
+  ['par', top({ debugToken: 'let-me-see' }), 'debugToken'],
   ['par', purge({ tokens: [token] }), 'purge.tokens'],
   ['par', pop({ drain: true }), 'pops.par.drain'],
   ['par', pop({ advertise: ['192.0.2.9'] }), 'pops.par.advertise'],

@@ -61,7 +61,7 @@ test('secrets come from the environment, from files, or stand there', (t) => {
   const file = path.join(folder(t), 'secret');
   writeFileSync(file, '  from-a-file\n');
   const network = changed((n) => {
-    Object.assign(n, { secret: 'env:NETWORK_SECRET' });
+    Object.assign(n, { secret: 'env:NETWORK_SECRET', debugToken: 'env:DEBUG_TOKEN' });
     Object.assign(n.purge, {
       tokens: [
         { name: 'a', secret: `file:${file}`, hosts: ['*'] },
@@ -69,8 +69,9 @@ test('secrets come from the environment, from files, or stand there', (t) => {
       ],
     });
   });
-  const topology = load(network, { NETWORK_SECRET: 'from-outside' });
+  const topology = load(network, { NETWORK_SECRET: 'from-outside', DEBUG_TOKEN: 'see' });
   assert.equal(topology.secret, 'from-outside');
+  assert.equal(topology.debugToken, 'see');
   assert.deepEqual(
     topology.purge.tokens.map(({ secret }) => secret),
     ['from-a-file', 'as-it-is'],
@@ -81,7 +82,7 @@ test('each secret that cannot be had is a problem at its key, and is not shown',
   const empty = path.join(folder(t), 'empty');
   writeFileSync(empty, '\n');
   const network = changed((n) => {
-    Object.assign(n, { secret: 'env:UNSET' });
+    Object.assign(n, { secret: 'env:UNSET', debugToken: 'env:UNSET_TOO' });
     Object.assign(n.purge, {
       tokens: [
         { name: 'a', secret: 'file:missing', hosts: ['*'] },
@@ -89,7 +90,8 @@ test('each secret that cannot be had is a problem at its key, and is not shown',
       ],
     });
   });
-  const [first, second, third] = problemsOf(network, { UNSET: '' });
+  const [first, debug, second, third] = problemsOf(network, { UNSET: '' });
+  assert.equal(debug, 'debugToken: the environment variable UNSET_TOO is not set');
   assert.equal(first, 'secret: the environment variable UNSET is not set');
   assert.match(second ?? '', /^purge\.tokens\[0\]\.secret: ENOENT/);
   assert.match(third ?? '', /^purge\.tokens\[1\]\.secret: the file .* is empty$/);

@@ -138,6 +138,9 @@ const purge =
   (n) =>
     Object.assign(n.purge, changes);
 
+const limited = (limit: object) =>
+  purge({ tokens: [{ name: 'a', secret: 's', hosts: ['*'], limit }] });
+
 const refused: [Change, string, RegExp][] = [
   [top({ network: undefined }), 'network', /missing/],
   [top({ network: 'Demo' }), 'network', /expected an id/],
@@ -219,6 +222,10 @@ const refused: [Change, string, RegExp][] = [
     'purge.tokens[0].hosts[0]',
     /./,
   ],
+  [limited({ purges: 0, per: '1m' }), 'purge.tokens[0].limit.purges', /1/],
+  [limited({ purges: 1, per: '500ms' }), 'purge.tokens[0].limit', /from 1s to 1d/],
+  [limited({ purges: 1 }), 'purge.tokens[0].limit.per', /./],
+  [(n) => Object.assign(n, { debugToken: '' }), 'debugToken', /./],
 ];
 
 for (const [change, key, reason] of refused) {
