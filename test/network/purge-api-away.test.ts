@@ -43,20 +43,23 @@ interface Reading {
   bad: string[];
   /** Reads that returned what the origin had replaced more than `quarantineRevalidate` before they began. */
   old: number;
+  slowestMs: number;
 }
 
 /** Reads all URLs at all PoPs, so many a second, until told to stop. */
 function startReading(oldestAt: () => number) {
-  const reading: Reading = { count: 0, bad: [], old: 0 };
+  const reading: Reading = { count: 0, bad: [], old: 0, slowestMs: 0 };
   let isOver = false;
   const tickMs = 20;
   const readOne = async (n: number) => {
     const oldest = oldestAt();
+    const begunMs = performance.now();
     const answer = await network.get(
       pops[n % pops.length] ?? '',
       urls[(n >> 1) % urls.length] ?? '',
     );
     reading.count += 1;
+    reading.slowestMs = Math.max(reading.slowestMs, performance.now() - begunMs);
     if (answer.status !== 200 || !answer.complete) reading.bad.push(`${answer.status}`);
     if (Number(answer.text.replaceAll('"', '')) < oldest) reading.old += 1;
   };
@@ -118,7 +121,9 @@ test(`ten leases without purge-api at ${readsPerSecond} requests/s: the origin i
   const periods = Math.ceil((seconds * 1000) / revalidateMs) + 1;
   assert.ok(asked <= urls.length * pops.length * periods, `${asked} in ${periods} periods`);
   assert.ok(asked < reading.count / 2, `${asked} of ${reading.count} reads`);
-  assert.ok(state.most <= urls.length * pops.length, `${state.most} at once`);
+  // What takes longer than that is asked for once more meanwhile: nobody joins a request that is too old.
+  const overlapping = 1 + Math.ceil(reading.slowestMs / revalidateMs);
+  assert.ok(state.most <= urls.length * pops.length * overlapping, `${state.most} at once`);
   // It comes back, and all is as before.
   await network.start('purge');
   await network.ready('purge');
