@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: runs the files `test/bench/*.bench.ts`, one after the other so that none disturbs another, under a line
- * that says where. `npm run bench -- decide` runs those whose name contains the word. Figures of a shared machine are
+ * that says where. `npm run bench -- decide` runs those whose name contains the word, and gives them what else is said. Figures of a shared machine are
  * for comparing two runs on it, so a bench never fails for being slow.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 
-const word = process.argv[2] ?? '';
+const [word = '', ...more] = process.argv.slice(2);
 const names = readdirSync(import.meta.dirname)
   .filter((name) => name.endsWith('.bench.ts') && name.includes(word))
   .sort();
@@ -24,7 +24,7 @@ for (const name of names) {
   process.stdout.write(`\n${name.replace('.bench.ts', '')}\n`);
   const { status } = spawnSync(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', path.join(import.meta.dirname, name)],
+    ['--disable-warning=ExperimentalWarning', path.join(import.meta.dirname, name), ...more],
     { stdio: 'inherit' },
   );
   if (status !== 0) process.exitCode = 1;
