@@ -14,6 +14,7 @@ import { tailored } from './address-hints.ts';
 import { type Challenges, lookupBeside } from './challenges.ts';
 import { type Denial, denialOf } from './dnssec/denial.ts';
 import type { Locate, Located } from './locate/locate.ts';
+import type { Measured } from './measured/measured.ts';
 import type { Reuse } from './prepared.ts';
 import { type PopStanding, type Selection, select } from './select.ts';
 import { clientNetworkOf } from './steering/client-network.ts';
@@ -41,6 +42,8 @@ export interface AnswerContext {
   /** The rules by host; absent: the plain ones. */
   steering?: ReadonlyMap<string, SteeringRules>;
   turns?: Turns;
+  /** What clients have measured; absent: nothing. */
+  measured?: Measured;
 }
 
 /** How a steered answer came about. */
@@ -248,7 +251,7 @@ function steer(
   { kind, host }: Steering,
   query: Query,
   resolver: readonly number[],
-  { locate, pops, steering, turns }: AnswerContext,
+  { locate, pops, steering, turns, measured }: AnswerContext,
 ): Steered {
   const subnet = query.edns?.clientSubnet;
   // With no address bits the client wants to stay unknown; the resolver's place stands for it (RFC 7871 §7.1.2).
@@ -259,12 +262,20 @@ function steer(
   // An explanation is no answer: it tells whose turn comes next, and leaves it to come.
   const turn =
     kind === 'why' ? turns?.peek(host, recordTypes.A) : turns?.take(host, query.question.type);
-  const network = clientNetworkOf(bySubnet && subnet ? subnet.bytes : resolver);
+  const client = bySubnet && subnet ? subnet.bytes : resolver;
+  const network = clientNetworkOf(client);
+  const times = measured?.lookup(client);
   const rules = steering?.get(host) ?? plainSteering;
-  const selection = select(located, pops, { rules, network: network.text, turn: turn ?? 0 });
-  // Both are partitions of the address space into networks, so the longer of two prefixes is one too: none overlap.
+  const selection = select(located, pops, {
+    rules,
+    network: network.text,
+    turn: turn ?? 0,
+    rtts: times?.value,
+  });
+  // All are partitions of the address space into networks, so the longest of their prefixes is one too: none overlap.
   const scopePrefixLength = Math.max(
     bySubnet && selection.dependsOnPlace ? bySubnet.prefixLength : 0,
+    bySubnet && selection.dependsOnPlace ? (times?.prefixLength ?? 0) : 0,
     bySubnet && selection.dependsOnNetwork ? network.prefixLength : 0,
   );
   return {

@@ -7,6 +7,7 @@ import type { MetricsSnapshot } from '../core/runtime/metrics.ts';
 import type { NodeContext } from '../core/topology/run-node.ts';
 import type { Challenges } from './challenges.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
+import { createMeasured, type MeasuredNetworks } from './measured/measured.ts';
 import { createResponder, dnsNodeOf } from './responder.ts';
 import type { PopStanding } from './select.ts';
 import { startServer } from './server.ts';
@@ -19,6 +20,7 @@ export interface Answering {
   takeServed(current: Current): void;
   takePops(pops: readonly PopStanding[]): void;
   takeChallenges(challenges: Challenges): void;
+  takeMeasured(networks: MeasuredNetworks): void;
   /** The metrics of other threads; what this one has not counted yet is counted. */
   snapshots(): Promise<MetricsSnapshot[]>;
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function startAnswering(
     data,
     pops: sources.pops(),
     challenges: sources.challenges(),
+    measured: [],
   });
 }
 
@@ -61,7 +64,13 @@ async function answerHere(
   const { node, clock, random, log } = context;
   const { exempt } = sources.served().topology.limits;
   const deps = { clock, random, log, metrics };
-  const responder = createResponder(deps, { ...sources, nodeId: node.id, threads: 1 });
+  let measured = createMeasured([]);
+  const responder = createResponder(deps, {
+    ...sources,
+    measured: () => measured,
+    nodeId: node.id,
+    threads: 1,
+  });
   const server = await startServer(deps, { listen, respond: responder.respond, tcp: { exempt } });
   context.metrics.gauge(
     'breakwater_dns_tcp_connections',
@@ -70,10 +79,13 @@ async function answerHere(
   );
   return {
     bound: server.bound,
-    // All are looked at with each query.
+    // These are looked at with each query.
     takeServed() {},
     takePops() {},
     takeChallenges() {},
+    takeMeasured(networks) {
+      measured = createMeasured(networks);
+    },
     async snapshots() {
       responder.flush();
       return [];

@@ -154,6 +154,8 @@ export interface PopMetrics {
   popShare(pop: string, share: number): void;
   popHeld(pop: string): void;
   viewIgnored(reason: 'older-message' | 'older-node'): void;
+  rttReport(outcome: 'taken' | 'ignored'): void;
+  rttEviction(): void;
 }
 
 function createPopMetrics(metrics: Metrics): PopMetrics {
@@ -177,6 +179,15 @@ function createPopMetrics(metrics: Metrics): PopMetrics {
     'Times that a PoP was held out of the answers because it came and went.',
     ['pop'],
   );
+  const rttReport = metrics.counter(
+    'breakwater_dns_rtt_reports_total',
+    'Round-trip times that clients reported: taken, or ignored because there is no such PoP.',
+    ['outcome'],
+  );
+  const rttEviction = metrics.counter(
+    'breakwater_dns_rtt_evictions_total',
+    'Networks whose measured times were forgotten because 5,000 were kept already.',
+  );
   const viewIgnored = metrics.counter(
     'breakwater_dns_view_ignored_total',
     'Views of purge-api, or nodes in them, that were older than what was known.',
@@ -188,5 +199,7 @@ function createPopMetrics(metrics: Metrics): PopMetrics {
     popShare: (pop, share) => popShare({ pop }, share),
     popHeld: (pop) => popHeld({ pop }),
     viewIgnored: (reason) => viewIgnored({ reason }),
+    rttReport: (outcome) => rttReport({ outcome }),
+    rttEviction: () => rttEviction(),
   };
 }

@@ -6,6 +6,7 @@
  * distance alone.
  */
 import type { DownMessage } from '../core/purge/command.ts';
+import { rttReportsSchema } from '../core/purge/rtt.ts';
 import { openNodeStream } from '../core/purge/stream.ts';
 import { formatHostPort } from '../core/runtime/addresses.ts';
 import { listenAdmin } from '../core/runtime/admin.ts';
@@ -18,6 +19,7 @@ import { type AdminState, createAdmin } from './admin.ts';
 import { type Answering, startAnswering } from './answering.ts';
 import { type ChallengeKeeper, createChallengeKeeper } from './challenges.ts';
 import { createDnsMetrics, type DnsMetrics } from './dns-metrics.ts';
+import { createRttTable, type RttTable } from './measured/rtt-table.ts';
 import { createPopFilters, type PopFilters } from './pop-filters.ts';
 import { createPopView, type PopView } from './pop-view.ts';
 import { fetchByHttp, type Prober, type ProbeTarget, startProber } from './probe.ts';
@@ -63,6 +65,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
     challenges,
   });
   state.answering = answering;
+  const rtts = startRttTable(context, metrics, state);
   const prober = startProbes(context, metrics, view, topology);
   state.prober = prober;
 
@@ -82,6 +85,7 @@ export async function startDns(context: NodeContext): Promise<Service> {
     onMessage: (message) => takeMessage(view, message),
     async onRequest(what, body) {
       if (what === 'acme') return { names: challenges.take(body).size };
+      if (what === 'rtt') return { taken: rtts.take(rttReportsSchema.parse(body).reports) };
       if (what !== 'reload') throw new Error(`a DNS server has no answer to "${what}"`);
       return reload();
     },
@@ -103,9 +107,21 @@ export async function startDns(context: NodeContext): Promise<Service> {
       state.prober?.stop();
       filters.stop();
       challenges.stop();
+      rtts.stop();
       await Promise.all([answering.close(), admin.close()]);
     },
   };
+}
+
+/** The times that clients measure, for all that answers. */
+function startRttTable({ clock }: NodeContext, metrics: DnsMetrics, state: State): RttTable {
+  return createRttTable({
+    clock,
+    isPop: (id) => state.current.topology.pops.some((pop) => pop.id === id),
+    onReport: metrics.rttReport,
+    onEvict: metrics.rttEviction,
+    onChange: (networks) => state.answering?.takeMeasured(networks),
+  });
 }
 
 /** Binds the public and the admin listener, or neither, and says where. */

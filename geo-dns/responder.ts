@@ -13,6 +13,7 @@ import { createCookies } from './cookies.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import { createSignAnswer } from './dnssec/sign-answer.ts';
 import { createSigner } from './dnssec/signer.ts';
+import type { Measured } from './measured/measured.ts';
 import { createPreparedAnswers } from './prepared.ts';
 import { withQueryLog } from './query-log.ts';
 import { createRateLimiter } from './rate-limit.ts';
@@ -40,6 +41,8 @@ export interface ResponderOptions {
   pops: () => readonly PopStanding[];
   /** Another object when any has changed. */
   challenges: () => Challenges;
+  /** What clients have measured; another object when anything has changed. */
+  measured: () => Measured;
   /** How many threads share the node's clients, and so its rate limit. */
   threads: number;
 }
@@ -56,7 +59,7 @@ const flushMs = 1000;
 
 export function createResponder(deps: ResponderDeps, options: ResponderOptions): Responder {
   const { clock, random, metrics } = deps;
-  const { nodeId, served, pops, challenges, threads } = options;
+  const { nodeId, served, pops, challenges, measured, threads } = options;
   const { secret, limits } = served().topology;
   const config = () => dnsNodeOf(served().topology, nodeId);
   const limiter = createRateLimiter(
@@ -68,14 +71,14 @@ export function createResponder(deps: ResponderDeps, options: ResponderOptions):
     keyOfDay: (day) => Buffer.from(deriveKey(secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
   const sign = createSignAnswer(createSigner({ clock, metrics }));
-  const prepared = createPreparedAnswers(clock, () => [served(), pops(), challenges()]);
+  const prepared = createPreparedAnswers(clock, () => [served(), pops(), challenges(), measured()]);
   const turns = createTurns();
   const nsid = () => (config().nsid ? nodeId : undefined);
   const { idleMs: tcpIdleMs } = defaultTcpLimits;
   const flushing = every(clock, flushMs, prepared.flush);
   const respond = createRespond(
     { ...deps, limiter, cookies, nsid, tcpIdleMs, prepared, sign },
-    () => ({ ...served(), pops: pops(), challenges: challenges(), turns }),
+    () => ({ ...served(), pops: pops(), challenges: challenges(), measured: measured(), turns }),
   );
   return {
     respond: withQueryLog(deps, respond, () => config().queryLog.sample),

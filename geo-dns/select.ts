@@ -14,6 +14,7 @@ import {
 } from '../core/topology/steering-schema.ts';
 import { distanceKm, loadTermKm } from './latency.ts';
 import type { Located } from './locate/locate.ts';
+import { measuredKm, type Rtts } from './measured/measured.ts';
 import { byFailover } from './steering/failover.ts';
 import { byGeo } from './steering/geo.ts';
 import { byHash } from './steering/hash.ts';
@@ -42,6 +43,9 @@ export interface PopStanding {
 export interface Candidate extends PopStanding, Verdict {
   /** Undefined when the client's place is not known. */
   distanceKm: number | undefined;
+  /** Milliseconds that clients of the network have measured. */
+  rttMs: number | undefined;
+  measuredKm: number | undefined;
   loadKm: number;
   /** The client's network is of those that the PoP gives away. */
   isShed: boolean;
@@ -65,6 +69,8 @@ export interface SelectOptions {
   rules?: SteeringRules;
   network?: string;
   turn?: number;
+  /** What clients of the network have measured. */
+  rtts?: Rtts | undefined;
 }
 
 const policies: Readonly<Record<SteeringPolicy, Policy>> = {
@@ -80,11 +86,19 @@ const policies: Readonly<Record<SteeringPolicy, Policy>> = {
 export function select(
   located: Located,
   pops: readonly PopStanding[],
-  { rules = plainSteering, network = '', turn = 0 }: SelectOptions = {},
+  { rules = plainSteering, network = '', turn = 0, rtts }: SelectOptions = {},
 ): Selection {
+  const far = ({ pop }: PopStanding) =>
+    located.source === 'none' ? undefined : distanceKm(located, pop.location);
+  const byTime = measuredKm(
+    rtts,
+    pops.map((standing) => ({ id: standing.pop.id, distanceKm: far(standing) })),
+  );
   const measured = pops.map((standing) => ({
     ...standing,
-    distanceKm: located.source === 'none' ? undefined : distanceKm(located, standing.pop.location),
+    distanceKm: far(standing),
+    rttMs: rtts?.get(standing.pop.id),
+    measuredKm: byTime.get(standing.pop.id),
     loadKm: loadTermKm(rules, standing.load),
     isShed: isShed(standing, network),
   }));

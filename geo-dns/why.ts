@@ -67,8 +67,9 @@ function standingOf({ standing, isShed }: Candidate): string {
   return standing === 'in' && isShed ? 'shed' : standing;
 }
 
-function distances({ distanceKm, loadKm, load, share }: Candidate): string[] {
+function distances({ distanceKm, rttMs, loadKm, load, share }: Candidate): string[] {
   return [
+    ...(rttMs === undefined ? [] : [`rtt-ms=${rttMs}`]),
     ...(distanceKm === undefined ? [] : [`distance-km=${Math.round(distanceKm)}`]),
     ...(loadKm === 0 ? [] : [`load=${load.toFixed(2)}`, `load-km=${Math.round(loadKm)}`]),
     ...(share === undefined ? [] : [`share=${share}`]),

@@ -3,6 +3,7 @@ import type { HostPort } from '../core/runtime/addresses.ts';
 import type { MetricsSnapshot } from '../core/runtime/metrics.ts';
 import type { TopologyWithSecret } from '../core/topology/secret-file.ts';
 import type { Challenges } from './challenges.ts';
+import type { MeasuredNetworks } from './measured/measured.ts';
 import type { PopStanding } from './select.ts';
 import type { ZoneFiles } from './zone-source.ts';
 
@@ -21,12 +22,14 @@ export interface DnsWorkerStart {
   data: ServedData;
   pops: readonly PopStanding[];
   challenges: Challenges;
+  measured: MeasuredNetworks;
 }
 
 export type ToDnsWorker =
   | { type: 'served'; data: ServedData }
   | { type: 'pops'; pops: readonly PopStanding[] }
   | { type: 'challenges'; challenges: Challenges }
+  | { type: 'measured'; measured: MeasuredNetworks }
   | { type: 'snapshot'; call: number }
   | { type: 'close' };
 

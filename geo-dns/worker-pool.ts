@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../core/runtime/deps.ts';
 import type { Log } from '../core/runtime/log.ts';
 import type { Metrics, MetricsSnapshot } from '../core/runtime/metrics.ts';
 import type { Challenges } from './challenges.ts';
+import type { MeasuredNetworks } from './measured/measured.ts';
 import type { PopStanding } from './select.ts';
 import type { DnsWorkerStart, FromDnsWorker, ServedData, ToDnsWorker } from './worker-messages.ts';
 
@@ -17,6 +18,7 @@ export interface DnsWorkerPool {
   takeServed(next: ServedData): void;
   takePops(pops: readonly PopStanding[]): void;
   takeChallenges(challenges: Challenges): void;
+  takeMeasured(networks: MeasuredNetworks): void;
   /** The metrics of all workers; those that do not answer in time are left out. */
   snapshots(): Promise<MetricsSnapshot[]>;
   close(): Promise<void>;
@@ -46,10 +48,10 @@ export async function startDnsWorkers(
   );
   const members = new Set<Worker>();
   const calls = createCalls(clock);
-  let { data, pops, challenges } = start;
+  let { data, pops, challenges, measured } = start;
   let isClosing = false;
   const launch = async (listen: HostPort): Promise<number> => {
-    const workerData: DnsWorkerStart = { ...start, listen, data, pops, challenges };
+    const workerData: DnsWorkerStart = { ...start, listen, data, pops, challenges, measured };
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
     let isListening = false;
     members.add(worker);
@@ -100,6 +102,10 @@ export async function startDnsWorkers(
     takeChallenges(next) {
       challenges = next;
       tell({ type: 'challenges', challenges });
+    },
+    takeMeasured(next) {
+      measured = next;
+      tell({ type: 'measured', measured });
     },
     async snapshots() {
       const asked = [...members].map((worker) => calls.ask(worker));

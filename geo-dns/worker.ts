@@ -8,6 +8,7 @@ import { systemClock, systemRandom } from '../core/runtime/deps.ts';
 import { createLog } from '../core/runtime/log.ts';
 import { createMetrics } from '../core/runtime/metrics.ts';
 import { createDnsMetrics } from './dns-metrics.ts';
+import { createMeasured } from './measured/measured.ts';
 import { createResponder } from './responder.ts';
 import { startServer } from './server.ts';
 import { loadSources } from './sources.ts';
@@ -23,12 +24,14 @@ async function run(parent: NonNullable<typeof parentPort>, start: DnsWorkerStart
   const deps = { clock: systemClock, random: systemRandom, log, metrics };
   const tell = (message: FromDnsWorker) => parent.postMessage(message);
   let { pops, challenges } = start;
+  let measured = createMeasured(start.measured);
   let { current } = await loadSources(deps, data.topology, nodeId, { files: data.files });
   const { respond, flush, stop } = createResponder(deps, {
     nodeId,
     served: () => current,
     pops: () => pops,
     challenges: () => challenges,
+    measured: () => measured,
     threads,
   });
   const { exempt } = data.topology.limits;
@@ -55,6 +58,9 @@ async function run(parent: NonNullable<typeof parentPort>, start: DnsWorkerStart
         break;
       case 'challenges':
         challenges = message.challenges;
+        break;
+      case 'measured':
+        measured = createMeasured(message.measured);
         break;
       case 'served':
         loading = loading

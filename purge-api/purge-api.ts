@@ -21,6 +21,7 @@ import { createNodeAuth } from './auth.ts';
 import type { FanOut } from './fan-out.ts';
 import { closeServer, listen } from './listen.ts';
 import { openRemoteJournal } from './remote-journal.ts';
+import { addRttRoutes } from './rtt-api.ts';
 
 const pruneIntervalMs = 60_000;
 /** Callers and streams together. */
@@ -36,6 +37,7 @@ export async function startPurgeApi(context: NodeContext): Promise<Service> {
   let announced: Bound | undefined;
   const app = createApi(apiDeps(context, parts, () => announced));
   addAcmeRoutes(app, { challenges: parts.acme, topology: parts.topology });
+  addRttRoutes(app, { ask: parts.fanOut.ask, topology: parts.topology });
   const api = httpServer(getRequestListener(app.fetch, noGlobals));
   api.maxConnections = maxConnections;
   api.on('drop', () => parts.metrics.connectionRefused());

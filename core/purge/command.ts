@@ -219,7 +219,7 @@ export const downMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('request'),
     request: z.string(),
-    what: z.enum(['reload', 'explain', 'dry-run', 'warm', 'acme']),
+    what: z.enum(['reload', 'explain', 'dry-run', 'warm', 'acme', 'rtt']),
     body: z.unknown(),
   }),
   z.strictObject({

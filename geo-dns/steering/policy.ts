@@ -11,6 +11,7 @@ import type { Located } from '../locate/locate.ts';
 /** Why a PoP is where it is in the order; a label of metrics, and a word of `_why`. */
 export type Reason =
   | 'nearest'
+  | 'measured'
   | 'least-loaded'
   | 'country'
   | 'continent'
@@ -25,6 +26,8 @@ export interface PolicyPop {
   pop: { id: string };
   /** Undefined when the client's place is not known. */
   distanceKm: number | undefined;
+  /** What was measured, as kilometres; undefined where nothing was. */
+  measuredKm?: number | undefined;
   /** Kilometres that its load counts for. */
   loadKm: number;
 }

@@ -161,6 +161,7 @@ function popText({ pop, steering, routes }: Way, topology: Topology): string {
 
 const reasons: Record<string, string> = {
   nearest: 'the nearest',
+  measured: 'the nearest by the times that its network has measured',
   'least-loaded': 'the least loaded, since the place is not known',
   country: 'named for the country',
   continent: 'named for the continent',

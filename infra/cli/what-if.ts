@@ -5,7 +5,7 @@ import { type Selection, select } from '../../geo-dns/select.ts';
 import { clientNetworkOf } from '../../geo-dns/steering/client-network.ts';
 import type { Client } from './place.ts';
 import type { Steering } from './steering.ts';
-import { locatedOf, rulesOf, standingsOf, toldPops, without } from './world.ts';
+import { locatedOf, rttsOf, rulesOf, standingsOf, toldPops, without } from './world.ts';
 
 export interface WhatIf {
   without: readonly string[];
@@ -33,14 +33,18 @@ export function whatIf(
 ): WhatIf {
   const located = locatedOf(steering.why);
   const network = clientNetworkOf(client.subnet.bytes);
-  const pops = without(standingsOf(topology, toldPops(steering)), ids);
+  const told = toldPops(steering);
+  const pops = without(standingsOf(topology, told), ids);
   const selection = select(located, pops, {
     rules: rulesOf(topology, host),
     network: network.text,
+    rtts: rttsOf(told),
   });
   const prefixLength = Math.max(
     selection.dependsOnPlace ? located.prefixLength : 0,
     selection.dependsOnNetwork ? network.prefixLength : 0,
+    // What a network has measured holds for it alone.
+    selection.dependsOnPlace && rttsOf(told).size > 0 ? network.prefixLength : 0,
   );
   return {
     without: ids,

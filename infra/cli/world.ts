@@ -21,6 +21,8 @@ export interface ToldPop {
   standing: string;
   reason: string;
   distanceKm: number | undefined;
+  /** What clients of the network have measured. */
+  rttMs: number | undefined;
   load: number | undefined;
   loadKm: number | undefined;
   /** The share of its networks that it keeps. */
@@ -60,6 +62,7 @@ function numbersOf(value: (name: string) => string | undefined) {
   };
   return {
     distanceKm: number('distance-km'),
+    rttMs: number('rtt-ms'),
     load: number('load'),
     loadKm: number('load-km'),
     share: number('share'),
@@ -67,6 +70,15 @@ function numbersOf(value: (name: string) => string | undefined) {
 }
 
 const standings: readonly Standing[] = ['unhealthy', 'draining', 'quarantined', 'flapping'];
+
+/** What was measured, as far as it is told. */
+export function rttsOf(told: readonly ToldPop[]): ReadonlyMap<string, number> {
+  return new Map(
+    told.flatMap(({ pop, rttMs }): [string, number][] =>
+      rttMs === undefined ? [] : [[pop, rttMs]],
+    ),
+  );
+}
 
 /** The PoPs of the configuration as they stand, in its order. Of those that are not told of nothing is known, so they count as well. */
 export function standingsOf(topology: Topology, told: readonly ToldPop[]): PopStanding[] {

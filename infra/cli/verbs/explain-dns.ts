@@ -105,15 +105,18 @@ function candidates(steering: Steering): string[] {
   const firstStanding =
     first.reason === 'fail-open' && first.standing === 'in' ? 'out' : first.standing;
   const cell = (value: number | undefined) => (value === undefined ? '' : String(value));
-  const rows = told.map(({ pop, distanceKm, load, loadKm, share, reason, standing }, index) => [
-    pop,
-    cell(distanceKm),
-    load === undefined ? '' : load.toFixed(2),
-    cell(loadKm),
-    share === undefined ? '' : share.toFixed(2),
-    reason === first.reason ? '' : reason,
-    index === 0 ? firstStanding : standing,
-  ]);
-  const header = ['POP', 'DISTANCE KM', 'LOAD', 'LOAD KM', 'KEEPS', 'REASON', 'STATE'];
+  const rows = told.map(
+    ({ pop, distanceKm, rttMs, load, loadKm, share, reason, standing }, index) => [
+      pop,
+      cell(distanceKm),
+      cell(rttMs),
+      load === undefined ? '' : load.toFixed(2),
+      cell(loadKm),
+      share === undefined ? '' : share.toFixed(2),
+      reason === first.reason ? '' : reason,
+      index === 0 ? firstStanding : standing,
+    ],
+  );
+  const header = ['POP', 'DISTANCE KM', 'RTT MS', 'LOAD', 'LOAD KM', 'KEEPS', 'REASON', 'STATE'];
   return ['', ...formatTable(header, rows)];
 }

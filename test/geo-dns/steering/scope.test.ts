@@ -10,6 +10,7 @@ import type { Place } from '../../../core/topology/schema.ts';
 import { plainSteering, type SteeringRules } from '../../../core/topology/steering-schema.ts';
 import { answer } from '../../../geo-dns/answer.ts';
 import { createLocate } from '../../../geo-dns/locate/locate.ts';
+import { createMeasured } from '../../../geo-dns/measured/measured.ts';
 import type { PopStanding, Standing } from '../../../geo-dns/select.ts';
 import { decodeQuery } from '../../../geo-dns/wire/query.ts';
 import { buildZones } from '../../../geo-dns/zone-build.ts';
@@ -60,8 +61,15 @@ const place = fc
       ...where,
     }),
   );
+const measuredNetwork = fc
+  .record({
+    bytes: fc.tuple(fc.constant(9), fc.constantFrom(0, 1), fc.nat(3), fc.constant(0)),
+    rtts: fc.dictionary(ids, fc.integer({ min: 1, max: 200 })),
+  })
+  .map(({ bytes, rtts }) => ({ bytes, prefixLength: 24, rtts: new Map(Object.entries(rtts)) }));
 const world = fc.record({
   rules,
+  measured: fc.array(measuredNetwork, { maxLength: 4 }),
   places: fc.uniqueArray(place, { maxLength: 12, selector: ({ networks }) => networks[0] }),
   changed: fc.dictionary(
     ids,
@@ -91,6 +99,7 @@ test('whoever lies within the scope of an answer gets that answer, with that sco
           zones,
           pops: standingsOf(given.changed),
           locate: createLocate({ places: given.places }),
+          measured: createMeasured(given.measured),
           steering: new Map([['www.demo.test', given.rules]]),
         };
         const ask = (address: readonly number[]) => {
