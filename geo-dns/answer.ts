@@ -53,6 +53,8 @@ export interface Steered {
   located: Located;
   basis: 'subnet' | 'resolver';
   selection: Selection;
+  /** All who share so many leading bits are located alike and have measured alike. */
+  alikePrefixLength: number;
   /** The scope prefix length for the client's subnet option. */
   scopePrefixLength: number;
 }
@@ -273,9 +275,9 @@ function steer(
     rtts: times?.value,
   });
   // All are partitions of the address space into networks, so the longest of their prefixes is one too: none overlap.
+  const alikePrefixLength = Math.max((bySubnet ?? located).prefixLength, times?.prefixLength ?? 0);
   const scopePrefixLength = Math.max(
-    bySubnet && selection.dependsOnPlace ? bySubnet.prefixLength : 0,
-    bySubnet && selection.dependsOnPlace ? (times?.prefixLength ?? 0) : 0,
+    bySubnet && selection.dependsOnPlace ? alikePrefixLength : 0,
     bySubnet && selection.dependsOnNetwork ? network.prefixLength : 0,
   );
   return {
@@ -283,6 +285,7 @@ function steer(
     located,
     basis: isPlaced ? 'subnet' : 'resolver',
     selection,
+    alikePrefixLength,
     scopePrefixLength,
   };
 }

@@ -88,22 +88,26 @@ export function select(
   pops: readonly PopStanding[],
   { rules = plainSteering, network = '', turn = 0, rtts }: SelectOptions = {},
 ): Selection {
-  const far = ({ pop }: PopStanding) =>
-    located.source === 'none' ? undefined : distanceKm(located, pop.location);
-  const byTime = measuredKm(
-    rtts,
-    pops.map((standing) => ({ id: standing.pop.id, distanceKm: far(standing) })),
+  const distances = pops.map(({ pop }) =>
+    located.source === 'none' ? undefined : distanceKm(located, pop.location),
   );
-  const measured = pops.map((standing) => ({
+  const byTime =
+    rtts &&
+    measuredKm(
+      rtts,
+      pops.map(({ pop }, n) => ({ id: pop.id, distanceKm: distances[n] })),
+    );
+  const measured = pops.map((standing, n) => ({
     ...standing,
-    distanceKm: far(standing),
+    distanceKm: distances[n],
     rttMs: rtts?.get(standing.pop.id),
-    measuredKm: byTime.get(standing.pop.id),
+    measuredKm: byTime?.get(standing.pop.id),
     loadKm: loadTermKm(rules, standing.load),
     isShed: isShed(standing, network),
   }));
-  const candidates = ranks.flatMap((wanted) => {
-    const alike = measured.filter((pop) => rank(pop) === wanted);
+  const ranks = new Set(measured.map(rank));
+  const candidates = [...ranks].sort().flatMap((wanted) => {
+    const alike = ranks.size === 1 ? measured : measured.filter((pop) => rank(pop) === wanted);
     return ordered(alike, { located, network, turn }, rules);
   });
   return {
@@ -139,7 +143,11 @@ function reach(
 
 /** Whether their addresses do: with one shared by all (anycast) it is routing that tells clients apart, and no answer. */
 function differ(pops: readonly Candidate[]): boolean {
-  return new Set(pops.map(({ pop }) => pop.advertise.join())).size > 1;
+  const first = pops[0]?.pop.advertise ?? [];
+  return pops.some(
+    ({ pop: { advertise } }) =>
+      advertise.length !== first.length || advertise.some((address, n) => address !== first[n]),
+  );
 }
 
 /** The same networks are given away while the share stays, and more of them, never others, when it falls. */
@@ -159,8 +167,6 @@ function ordered<P extends Omit<Candidate, keyof Verdict>>(
   });
   return judged.sort((a, b) => a.group - b.group || a.score - b.score);
 }
-
-const ranks = [0, 1, 2, 3, 4];
 
 /** Of those that are in, those that give the client away come last. */
 function rank(pop: PopStanding & Pick<Candidate, 'isShed'>): number {

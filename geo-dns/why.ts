@@ -21,7 +21,13 @@ export function explainTxt(steered: Steered): RecordData {
   };
 }
 
-function explain({ located, basis, selection, scopePrefixLength }: Steered): string[] {
+function explain({
+  located,
+  basis,
+  selection,
+  alikePrefixLength,
+  scopePrefixLength,
+}: Steered): string[] {
   const { policy, reason, candidates, chosen } = selection;
   const first = candidates[0];
   const place = located.source === 'none' ? undefined : located.name;
@@ -34,6 +40,7 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
     ...(first ? distances(first) : []),
     `scope=${scopePrefixLength}`,
     ...whereabouts(located),
+    `within=${alikePrefixLength}`,
     ...(policy === 'latency' ? [] : [`policy=${policy}`]),
     ...(first && first.standing !== 'in' ? [`standing=${first.standing}`] : []),
     ...(chosen.length > 1 ? [`answer=${chosen.map(({ pop }) => pop.id).join(' ')}`] : []),
@@ -46,15 +53,14 @@ function explain({ located, basis, selection, scopePrefixLength }: Steered): str
   ];
 }
 
-/** What a what-if needs to choose anew: the place as a point, and how wide a network shares it. */
+/** What a what-if needs to choose anew: the place as a point. */
 function whereabouts(located: Located): string[] {
-  if (located.source === 'none') return [`within=${located.prefixLength}`];
-  const { latitude, longitude, country, continent, prefixLength } = located;
+  if (located.source === 'none') return [];
+  const { latitude, longitude, country, continent } = located;
   return [
     `at=${latitude},${longitude}`,
     ...(country === undefined ? [] : [`country=${country}`]),
     ...(continent === undefined ? [] : [`continent=${continent}`]),
-    `within=${prefixLength}`,
   ];
 }
 

@@ -36,11 +36,11 @@ const kmPerMs = 100;
  * distance is known, the others count as far as the worst. Pure.
  */
 export function measuredKm(
-  rtts: Rtts | undefined,
+  rtts: Rtts,
   pops: readonly { id: string; distanceKm: number | undefined }[],
 ): Map<string, number> {
   const times = pops.flatMap(({ id, distanceKm = 0 }) => {
-    const rttMs = rtts?.get(id);
+    const rttMs = rtts.get(id);
     return rttMs === undefined ? [] : [{ id, km: rttMs * kmPerMs, distanceKm }];
   });
   if (times.length === 0) return new Map();

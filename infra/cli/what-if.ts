@@ -43,8 +43,6 @@ export function whatIf(
   const prefixLength = Math.max(
     selection.dependsOnPlace ? located.prefixLength : 0,
     selection.dependsOnNetwork ? network.prefixLength : 0,
-    // What a network has measured holds for it alone.
-    selection.dependsOnPlace && rttsOf(told).size > 0 ? network.prefixLength : 0,
   );
   return {
     without: ids,

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseAddress } from '../../../core/runtime/addresses.ts';
 import { plainSteering, type SteeringRules } from '../../../core/topology/steering-schema.ts';
 import { type AnswerContext, answer } from '../../../geo-dns/answer.ts';
 import { createLocate } from '../../../geo-dns/locate/locate.ts';
+import { createMeasured } from '../../../geo-dns/measured/measured.ts';
 import type { PopStanding, Standing } from '../../../geo-dns/select.ts';
 import type { Message } from '../../../geo-dns/wire/message.ts';
 import { decodeQuery } from '../../../geo-dns/wire/query.ts';
@@ -23,6 +25,9 @@ function messageOf(query: QueryBuilder, context: AnswerContext): Message {
   return answer(incoming.query, [127, 0, 0, 1], context).message;
 }
 
+const networkOf = (subnet: string) => ({
+  bytes: parseAddress(subnet.split('/')[0] ?? '')?.bytes ?? assert.fail(subnet),
+});
 const ids = fc.constantFrom('par', 'nyc', 'tyo');
 const world = fc.record({
   rules: fc.oneof<fc.Arbitrary<Partial<SteeringRules>>[]>(
@@ -48,13 +53,14 @@ const world = fc.record({
     '77.1.2.0/24',
   ),
   dead: ids,
+  rtts: fc.dictionary(ids, fc.integer({ min: 1, max: 200 })),
 });
 
 test('explain-dns --without says what the server answers once that PoP is dead', () => {
   const topology = dnsNetwork();
   const node = topology.dns[0] ?? assert.fail();
   fc.assert(
-    fc.property(world, ({ rules, changed, subnet, dead }) => {
+    fc.property(world, ({ rules, changed, subnet, dead, rtts }) => {
       const full = { ...plainSteering, ...rules };
       for (const site of topology.sites) Object.assign(site, { steering: { ...full, names: [] } });
       const pops = standings(topology.pops, changed).map(
@@ -69,6 +75,9 @@ test('explain-dns --without says what the server answers once that PoP is dead',
         pops: now,
         locate: createLocate({ places: node.geoip.places }),
         steering: new Map([[host, full]]),
+        measured: createMeasured([
+          { ...networkOf(subnet), prefixLength: 24, rtts: new Map(Object.entries(rtts)) },
+        ]),
       });
       const client = findClient(subnet, topology);
       const why = messageOf({ name: `_why.${host}`, type: 'TXT', subnet }, context(pops));
