@@ -104,6 +104,16 @@ test('get tells the place, the PoP and why, the tiers, the times; an unknown pla
   assert.match(unknown.stderr, /one of: Tokyo, São Paulo/);
 });
 
+test('what-if and map are of the PoPs as the running DNS server sees them', async () => {
+  const args = ['explain-dns', 'www.small.test', '--from', 'Tokyo', '--without', 'par', '--json'];
+  const { whatIf, candidates } = JSON.parse((await run(...args)).stdout);
+  assert.deepEqual([candidates[0].pop, candidates[0].standing], ['par', 'in']);
+  assert.deepEqual([whatIf.reason, whatIf.candidates[0].standing], ['fail-open', 'unhealthy']);
+  const map = JSON.parse((await run('catchments', 'www.small.test', '--json')).stdout);
+  assert.equal(map.source, 'as ns1 sees the PoPs');
+  assert.deepEqual(map.pops, [{ pop: 'par', standing: 'in', share: 1 }]);
+});
+
 test('get --body prints the body and nothing else', async () => {
   const { stdout } = await run(
     'get',
