@@ -14,6 +14,7 @@ import { type Caller, createTokenAuth, outsideOf } from './auth.ts';
 import { type Evidence, openEvidence } from './evidence.ts';
 import { createFanOut, type FanOut } from './fan-out.ts';
 import type { Journal } from './journal.ts';
+import { openLeaseHolders } from './lease-holders.ts';
 import { createLeases } from './leases.ts';
 import { createPurgeMetrics, type PurgeMetrics } from './metrics.ts';
 import type { AppendAnswer, AppendMessage } from './node-link.ts';
@@ -64,7 +65,8 @@ export function assemble(context: NodeContext, opened?: Journal): Assembly {
     connectedNodes: () => fanOut.connectedIds().length,
     waiting: () => purges.waiting(),
   });
-  const leases = createLeases(clock, topology.leaseMs);
+  const holders = openLeaseHolders(dataFolder(topology, context.node.id));
+  const leases = createLeases(clock, topology.leaseMs, holders);
   const registry = createNodeRegistry(clock, topology, leases, () => fanOut.viewChanged());
   const evidence = openEvidence(context, journal);
   const gate = createStartGate(clock, cachingIds(topology), topology.leaseMs);

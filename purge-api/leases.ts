@@ -42,8 +42,18 @@ export interface Moment {
   wallMs: number;
 }
 
-/** Whoever held a lease when purge-api started: it may be any instance, until the node says hello. */
+/** Who held the lease of an id last, in whatever process of purge-api: it may hold it still when purge-api starts anew. */
+export interface LeaseHolders {
+  /** Undefined: nobody that is remembered. */
+  holder(id: string): string | undefined;
+  /** To be durable when it returns. */
+  holds(id: string, instance: string): void;
+}
+
+/** Whoever held a lease when purge-api started and is not remembered: it may be any instance, until the node says hello. */
 const unknownInstance = '';
+
+const forgetful: LeaseHolders = { holder: () => undefined, holds: () => {} };
 
 interface Book {
   /** By instance: the receipt of the last renewal that was granted. */
@@ -51,8 +61,12 @@ interface Book {
   asked: { instance: string; version: number; at: Moment } | undefined;
 }
 
-/** Creates the book of a purge-api that starts now. */
-export function createLeases(clock: Clock, leaseMs: number): Leases {
+/** Creates the book of a purge-api that starts now; `holders` remembers what the one before it granted. */
+export function createLeases(
+  clock: Clock,
+  leaseMs: number,
+  holders: LeaseHolders = forgetful,
+): Leases {
   const books = new Map<string, Book>();
   const limitMs = longestLeaseMs(leaseMs);
   const now = () => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() });
@@ -60,7 +74,8 @@ export function createLeases(clock: Clock, leaseMs: number): Leases {
   const bookOf = (id: string): Book => {
     const known = books.get(id);
     if (known) return known;
-    const book: Book = { granted: new Map([[unknownInstance, startedAt]]), asked: undefined };
+    const holder = holders.holder(id) ?? unknownInstance;
+    const book: Book = { granted: new Map([[holder, startedAt]]), asked: undefined };
     books.set(id, book);
     return book;
   };
@@ -90,7 +105,10 @@ export function createLeases(clock: Clock, leaseMs: number): Leases {
     granted(id) {
       const book = bookOf(id);
       if (!book.asked) return;
-      book.granted.set(book.asked.instance, book.asked.at);
+      const { instance, at } = book.asked;
+      // Before it is granted: a purge-api that starts anew must not take another process for the one that holds it.
+      if (holders.holder(id) !== instance) holders.holds(id, instance);
+      book.granted.set(instance, at);
       book.asked = undefined;
     },
     ended(id, instance) {

@@ -101,3 +101,42 @@ describe('leases as purge-api counts them', () => {
     assert.deepEqual(mayHold('a'), [false]);
   });
 });
+
+describe('a purge-api that starts anew', () => {
+  const restart = (holder: string | undefined) => {
+    const clock = createFakeClock();
+    const told: string[] = [];
+    const holders = {
+      holder: () => told.at(-1) ?? holder,
+      holds: (_id: string, instance: string) => void told.push(instance),
+    };
+    return { clock, told, leases: createLeases(clock, leaseMs, holders) };
+  };
+
+  test('does not take another process for the one that was granted a lease last', async () => {
+    const { clock, leases } = restart('a');
+    leases.hello('par', 'b', []);
+    leases.asked('par', 'b', 0);
+    assert.equal(leases.mayOtherHold('par', 'b'), true);
+    assert.equal(leases.askedBy('par'), undefined);
+    await clock.advance(longestMs);
+    assert.equal(leases.askedBy('par'), 0);
+  });
+
+  test('need not wait where the process says that the one before it is dead', () => {
+    const { leases } = restart('a');
+    leases.hello('par', 'b', ['a']);
+    leases.asked('par', 'b', 0);
+    assert.equal(leases.askedBy('par'), 0);
+  });
+
+  test('remembers whom it grants a lease before it is granted, once for each process', () => {
+    const { leases, told } = restart(undefined);
+    for (const version of [0, 1]) {
+      leases.hello('par', 'b', []);
+      leases.asked('par', 'b', version);
+      leases.granted('par');
+    }
+    assert.deepEqual(told, ['b']);
+  });
+});

@@ -131,6 +131,9 @@ const withoutGate: Wiring['gate'] = (gate) => ({
   remainingMs: () => 0,
 });
 
+/** Whoever says hello first counts as the one that held it. */
+const forgetful: Wiring['holders'] = () => ({ holder: () => undefined, holds: () => {} });
+
 const broken = (
   name: string,
   change: Partial<Wiring>,
@@ -138,6 +141,7 @@ const broken = (
 ): Mutation => ({ name, wiring: { ...asInProduction, ...change }, ...more });
 
 export const mutations: readonly Mutation[] = [
+  broken('purge-api forgets at a start who holds a lease', { holders: forgetful }),
   broken('a late insert is not judged', { purges: withoutEpochCheck }),
   broken('the cursor is not sent upstream', { dialer: withoutCursor }),
   broken('the epoch is read after the fetch', { purges: withLateEpoch }),

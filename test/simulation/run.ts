@@ -6,7 +6,7 @@ import { type Clients, createClients } from './clients.ts';
 import { isWell, judgeEnd } from './end-state.ts';
 import { beginFaults, loseJournal } from './faults.ts';
 import { type SimulatedNetwork, startNetwork } from './simulated-network.ts';
-import { cachingIds } from './simulated-topology.ts';
+import { cachingIds, leaseMs } from './simulated-topology.ts';
 import { asInProduction, type Wiring } from './wiring.ts';
 
 export interface Outcome {
@@ -22,7 +22,9 @@ export interface Outcome {
 const startMs = 1500;
 const faultyMs = 8000;
 const healLimitMs = 20_000;
-const settleMs = 2500;
+/** Longer than a lease that was granted before. */
+const wellForMs = 1.25 * leaseMs;
+const settleMs = 1500;
 
 /** In whose history the journal is put back to an older copy, and nothing else goes wrong. */
 export const losesJournal = (seed: number): boolean => seed % 8 === 7;
@@ -76,8 +78,11 @@ async function live(network: SimulatedNetwork, clients: Clients, seed: number): 
   clients.go(300, 2000);
   // It takes as long as half-open connections take to be noticed, at the most.
   const limitMs = untilMs + healLimitMs;
-  do await time.runUntil(time.nowMs() + 1000);
-  while (!isWell(network) && time.nowMs() < limitMs);
+  let wellSinceMs = time.nowMs();
+  while (time.nowMs() - wellSinceMs < wellForMs && time.nowMs() < limitMs) {
+    await time.runUntil(time.nowMs() + 500);
+    if (!isWell(network)) wellSinceMs = time.nowMs();
+  }
   clients.stop();
   clients.readAll();
   await time.runUntil(time.nowMs() + settleMs);

@@ -107,6 +107,11 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
     data,
     machine,
   });
+  const granted = new Map<string, string>();
+  const holders = {
+    holder: (id: string) => granted.get(id),
+    holds: (id: string, instance: string) => void granted.set(id, instance),
+  };
   let purgeApi: SimulatedPurgeApi | undefined;
   const killPurgeApi = (): void => {
     if (!purgeApi) return;
@@ -120,6 +125,7 @@ export function startNetwork({ seed, wiring, folder }: NetworkOptions): Simulate
     purgeApi ??= startPurgeApi({
       process: startProcess(time, machine('purge')),
       disk: journal,
+      holders: wiring.holders(holders),
       wire: control,
       wiring,
       chance: chance.fork(),

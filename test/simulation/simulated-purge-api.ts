@@ -4,7 +4,7 @@ import { nodesOf } from '../../core/topology/nodes.ts';
 import { createNodeAuth } from '../../purge-api/auth.ts';
 import { createFanOut, type FanOut } from '../../purge-api/fan-out.ts';
 import type { Journal } from '../../purge-api/journal.ts';
-import { createLeases } from '../../purge-api/leases.ts';
+import { createLeases, type LeaseHolders } from '../../purge-api/leases.ts';
 import { createPurgeMetrics } from '../../purge-api/metrics.ts';
 import { createNodeRegistry, type NodeRegistry } from '../../purge-api/node-registry.ts';
 import { createPurges, type Purges } from '../../purge-api/purges.ts';
@@ -28,6 +28,7 @@ export interface SimulatedPurgeApi {
 export interface PurgeApiOptions {
   process: SimulatedProcess;
   disk: JournalDisk;
+  holders: LeaseHolders;
   wire: ControlWire;
   wiring: Wiring;
   chance: Chance;
@@ -60,7 +61,7 @@ export function startPurgeApi(options: PurgeApiOptions): SimulatedPurgeApi {
     connectedNodes: () => 0,
     waiting: () => 0,
   });
-  const leases = wiring.leases(createLeases(clock, topology.leaseMs));
+  const leases = wiring.leases(createLeases(clock, topology.leaseMs, options.holders));
   const registry = createNodeRegistry(clock, topology, leases, () => fanOut.viewChanged());
   const ids = nodesOf(topology).flatMap(({ id, role }) =>
     role === 'edge' || role === 'shield' ? [id] : [],

@@ -8,7 +8,7 @@ import type { LeaseCells } from '../../core/purge/lease.ts';
 import type { Clock } from '../../core/runtime/deps.ts';
 import type { DialDuplex } from '../../core/runtime/duplex.ts';
 import type { Dialer } from '../../core/upstream/dial.ts';
-import type { Leases } from '../../purge-api/leases.ts';
+import type { LeaseHolders, Leases } from '../../purge-api/leases.ts';
 import type { StartGate } from '../../purge-api/start-gate.ts';
 
 export interface Wiring {
@@ -23,6 +23,8 @@ export interface Wiring {
   dial(dial: DialDuplex): DialDuplex;
   leases(leases: Leases): Leases;
   gate(gate: StartGate): StartGate;
+  /** What purge-api remembers of leases when it starts anew. */
+  holders(holders: LeaseHolders): LeaseHolders;
 }
 
 /** As in production. */
@@ -34,4 +36,5 @@ export const asInProduction: Wiring = {
   dial: (dial) => dial,
   leases: (leases) => leases,
   gate: (gate) => gate,
+  holders: (holders) => holders,
 };
