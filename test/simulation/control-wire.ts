@@ -6,6 +6,7 @@
 import { every, type Timer } from '../../core/runtime/deps.ts';
 import type { DialDuplex, Duplex, DuplexHandlers } from '../../core/runtime/duplex.ts';
 import type { Chance } from './chance.ts';
+import { type Connection, type End, newConnection, newEnd } from './connection.ts';
 import type { Links } from './links.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -42,17 +43,6 @@ const closeLimitMs = 1000;
 const handshakeMs = 5000;
 const firstRetryMs = 100;
 const longestRetryMs = 2000;
-
-interface End {
-  machine: string;
-  process: SimulatedProcess;
-  handlers: DuplexHandlers | undefined;
-  isOpen: boolean;
-  hasHeard: boolean;
-  beat: Timer | undefined;
-  /** When the last message that keeps its turn comes. */
-  lastArrivalMs: number;
-}
 
 /** Creates the wire with nobody on it. */
 export function createControlWire(deps: {
@@ -251,34 +241,5 @@ export function createControlWire(deps: {
         if (connection.ends.some((end) => end.machine === machine)) breakOff(connection);
       }
     },
-  };
-}
-
-interface Connection {
-  ends: readonly [near: End, far: End];
-  other(end: End): End;
-  /** Sent while the line was cut. */
-  held: { to: End; text: string }[];
-  isClosing: Set<End>;
-}
-
-function newConnection(near: End, far: End): Connection {
-  return {
-    ends: [near, far],
-    other: (end) => (end === near ? far : near),
-    held: [],
-    isClosing: new Set(),
-  };
-}
-
-function newEnd(machine: string, process: SimulatedProcess): End {
-  return {
-    machine,
-    process,
-    handlers: undefined,
-    isOpen: false,
-    hasHeard: true,
-    beat: undefined,
-    lastArrivalMs: 0,
   };
 }

@@ -2,12 +2,11 @@
  * A caching node on a simulated machine: the subscriber, the node's state of purges, and its workers, put together as
  * `core/cache-node/cache-node.ts` does; threads are processes that share their machine and their fate.
  */
-import { createNodeHealth } from '../../core/cache-node/node-health.ts';
+import { createNodeHealth, type NodeHealth } from '../../core/cache-node/node-health.ts';
 import { createNodePurges, type NodePurges } from '../../core/cache-node/node-purges.ts';
-import type { FeedChange } from '../../core/cache-node/purge-feed.ts';
 import { sharedState } from '../../core/cache-node/shared-state.ts';
-import type { WorkerPool } from '../../core/cache-node/worker-pool.ts';
 import type { Position } from '../../core/purge/command.ts';
+import type { LeaseCells } from '../../core/purge/lease.ts';
 import { createSubscriber, type Subscriber } from '../../core/purge/subscriber.ts';
 import type { DialDuplex } from '../../core/runtime/duplex.ts';
 import { silentLog } from '../../core/runtime/log.ts';
@@ -16,10 +15,10 @@ import type { ControlWire } from './control-wire.ts';
 import type { DataWire } from './data-wire.ts';
 import { noMetrics } from './silence.ts';
 import { openSimulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
+import { connectWorkers, createPool } from './simulated-pool.ts';
 import { type Machine, type SimulatedProcess, startProcess } from './simulated-process.ts';
 import { leaseMs, simulatedTopology } from './simulated-topology.ts';
 import { type SimulatedWorker, startWorker } from './simulated-worker.ts';
-import { createThreadPorts } from './thread-port.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Wiring } from './wiring.ts';
 
@@ -114,7 +113,6 @@ export function startNode(options: NodeOptions): SimulatedNode {
   );
   pool.workers.push(...workers);
   connectWorkers(workers, time, threadMs);
-  const health = createNodeHealth({ clock, shared, workers: workerCount, capacity: 1000 });
   const node: SimulatedNode = {
     id,
     place,
@@ -156,28 +154,10 @@ export function startNode(options: NodeOptions): SimulatedNode {
     for (const process of all) process.kill();
     for (const worker of workers) worker.close();
   };
-  const dial = observed(wiring.dial(options.control.dialFrom(place, main)), (position) =>
-    options.onAcknowledged(position),
-  );
-  subscriber = createSubscriber(
-    { clock, random: chance, log: silentLog, metrics: noMetrics, dial },
-    {
-      topology: simulatedTopology,
-      node: { id, role: options.role },
-      instance: options.instance,
-      wantsView: false,
-      position: purges.position,
-      apply: purges.apply,
-      reset: purges.reset,
-      health: health.now,
-      onRequest: () => Promise.reject(new Error('not asked in the simulation')),
-      leaseCells: cells,
-      succeeds: options.succeeds,
-    },
-  );
-  subscriber.onLease(() => {
-    subscriber?.renewNow();
-    options.onLease();
+  subscriber = follow(options, main, {
+    purges,
+    cells,
+    health: createNodeHealth({ clock, shared, workers: workerCount, capacity: 1000 }),
   });
   options.data.serve(place, {
     process: threads[0] ?? main,
@@ -193,56 +173,36 @@ export function startNode(options: NodeOptions): SimulatedNode {
   return node;
 }
 
-/** What `worker-pool.ts` does with changes: posted first, published second, and done when every worker has said so. */
-function createPool(deps: {
-  main: SimulatedProcess;
-  shared: ReturnType<typeof sharedState>;
-  threadMs: () => number;
-}) {
-  const { main, shared, threadMs } = deps;
-  const workers: SimulatedWorker[] = [];
-  const waiters = new Set<() => void>();
-  let generation = 0;
-  const publish: WorkerPool['publish'] = (change: FeedChange) => {
-    generation += 1;
-    const wanted = generation;
-    for (const worker of workers) worker.post(wanted, change);
-    shared.publishGeneration(wanted);
-    for (const { thread, purges } of workers) thread.later(threadMs(), purges.sync);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const check = () => {
-      if (workers.some(({ appliedGeneration }) => appliedGeneration < wanted)) return;
-      waiters.delete(check);
-      resolve();
-    };
-    waiters.add(check);
-    check();
-    return promise;
-  };
-  return {
-    publish,
-    workers,
-    applied: () =>
-      main.later(threadMs(), () => {
-        for (const check of [...waiters]) check();
-      }),
-  };
-}
-
-function connectWorkers(
-  workers: readonly SimulatedWorker[],
-  time: VirtualTime,
-  delayMs: () => number,
-): void {
-  for (const [one, worker] of workers.entries()) {
-    for (const [other, peer] of workers.entries()) {
-      if (other <= one) continue;
-      const ends = [worker.thread, peer.thread] as const;
-      const [near, far] = createThreadPorts(ends, time.nowMs, delayMs);
-      worker.engine.mesh.connect(other, near);
-      peer.engine.mesh.connect(one, far);
-    }
-  }
+/** The node's side of the stream. */
+function follow(
+  options: NodeOptions,
+  main: SimulatedProcess,
+  parts: { purges: NodePurges; cells: LeaseCells; health: NodeHealth },
+): Subscriber {
+  const { id, place, wiring, chance, control } = options;
+  const { purges, cells, health } = parts;
+  const dial = observed(wiring.dial(control.dialFrom(place, main)), options.onAcknowledged);
+  const subscriber = createSubscriber(
+    { clock: main.clock, random: chance, log: silentLog, metrics: noMetrics, dial },
+    {
+      topology: simulatedTopology,
+      node: { id, role: options.role },
+      instance: options.instance,
+      wantsView: false,
+      position: purges.position,
+      apply: purges.apply,
+      reset: purges.reset,
+      health: health.now,
+      onRequest: () => Promise.reject(new Error('not asked in the simulation')),
+      leaseCells: cells,
+      succeeds: options.succeeds,
+    },
+  );
+  subscriber.onLease(() => {
+    subscriber.renewNow();
+    options.onLease();
+  });
+  return subscriber;
 }
 
 /** Hears of the acknowledgements that go out. */
