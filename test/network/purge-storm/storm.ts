@@ -58,13 +58,13 @@ export async function runStorm(network: Network, plan: StormPlan): Promise<Storm
       await pause(tickMs);
     }
   })();
-  const reading = atRate(plan.readsPerSecond, plan.seconds, async (n) => {
+  const reading = atRate('read', plan.readsPerSecond, plan.seconds, async (n) => {
     const page = pages[n % pages.length] ?? '';
     const answer = await network.get(pops[n % pops.length] ?? '', page);
     storm.reads += 1;
     if (answer.status !== 200 || !answer.complete) storm.bad.push(`read: ${answer.status}`);
   });
-  const purging = atRate(plan.purgesPerSecond, plan.seconds, async (n) => {
+  const purging = atRate('purge', plan.purgesPerSecond, plan.seconds, async (n) => {
     const isAll = plan.everyAll > 0 && n % plan.everyAll === 0;
     const isHot = isAll || n % plan.everyHot === 0;
     storm.purges += 1;
@@ -103,6 +103,7 @@ function hotPage(storm: Storm): Route {
 
 /** Calls `act` so often a second, whether the last one has ended or not; resolves with what went wrong. */
 async function atRate(
+  what: string,
   perSecond: number,
   seconds: number,
   act: (n: number) => Promise<void>,
@@ -114,7 +115,7 @@ async function atRate(
   for (let n = 0; n < total; ) {
     const due = Math.min(total, ((performance.now() - begunMs) / 1000) * perSecond);
     for (; n < due; n += 1) {
-      const acting = act(n).catch((error: Error) => void bad.push(error.message));
+      const acting = act(n).catch((error: Error) => void bad.push(`${what}: ${error.message}`));
       waiting.add(acting);
       void acting.finally(() => waiting.delete(acting));
     }
