@@ -19,7 +19,7 @@ export interface PurgedNetwork {
 }
 
 const pages = 10;
-const startsAtOnce = 4;
+const startsAtOnce = 6;
 const small = { workers: 1, memory: '8MiB', disk: '16MiB' };
 
 /** Starts so many caching nodes and purge-api. */
