@@ -88,6 +88,8 @@ export function createWarming(deps: WarmingDeps): Warming {
   const known = new Map<string, WarmProgress>();
   const counts = createCounts(deps.metrics);
   let running = 0;
+  /** Looks under way: nodes walk their tiers for each. */
+  let looking = 0;
   let isStopped = false;
   const remember = (id: string, progress: WarmProgress) => {
     known.set(id, progress);
@@ -96,11 +98,14 @@ export function createWarming(deps: WarmingDeps): Warming {
   };
   return {
     async find(question, limit) {
-      if (running >= maxRunning) return undefined;
+      if (running + looking >= maxRunning) return undefined;
       const named = Math.min(maxWarmed, Math.max(leastNamed, namedPerWanted * limit));
+      looking += 1;
       const looks = await Promise.all(
         cachingNodes(deps.topology()).map((node) => look(deps, node, question, named)),
-      );
+      ).finally(() => {
+        looking -= 1;
+      });
       const held = looks.filter((each) => each.responses !== undefined) as NodeHeld[];
       const silent = looks.filter((each) => each.responses === undefined).map(({ node }) => node);
       return { plan: planWarm(held, limit), silent };

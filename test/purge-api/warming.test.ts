@@ -134,3 +134,10 @@ test('more than four warmings at once are refused; the purges are not', async ()
   const fifth = await call('/v1/purges', { tags: ['news'], warm: 5 });
   assert.deepEqual([fifth.status, fifth.warm?.state], ['pending', 'refused']);
 });
+
+test('looks count as well: nodes are not asked for a fifth list while four are made', async () => {
+  const { eu, call } = await setUp();
+  for (let count = 0; count < 5; count += 1) void call('/v1/purges', { tags: ['news'], warm: 5 });
+  await settle();
+  assert.equal(steps(eu).length, 4);
+});
