@@ -273,3 +273,24 @@ test('a purge API that goes away during the wait is waited for', async () => {
   server.close();
   assert.equal(code, 0);
 });
+
+test('with --warm and --wait it waits for the warming too, and says what came of it', async () => {
+  const warm = { responses: 2, asked: 4, done: 0, failed: 0, silent: [], problem: null };
+  const matched = { ...converged, nodes: [{ ...par, matched: 2, state: 'acknowledged' }] };
+  const api = await startApi([
+    [200, { ...matched, warm: { ...warm, state: 'running' } }],
+    [200, { ...matched, warm: { ...warm, state: 'done', done: 4 } }],
+  ]);
+  const context = createContext();
+  const code = await purge(context, {
+    ...asked,
+    warm: 2,
+    wait: 10_000,
+    api: api.api,
+    token: 'secret',
+  });
+  api.close();
+  assert.equal(code, 0);
+  assert.equal(api.seen[0]?.body, '{"tags":["news"],"warm":2}');
+  assert.equal(context.terminal.out.at(-1), 'warmed 2 responses: 4 of 4 refills');
+});
