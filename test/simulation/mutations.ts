@@ -14,6 +14,8 @@ export interface Mutation {
   wiring: Wiring;
   /** The seeds whose histories can show it; default: all. */
   isWorth?: (seed: number) => boolean;
+  /** Where the search begins: the seed that was found last time. It goes on with all others. */
+  from?: number;
 }
 
 /** A late insert is not judged: what has just been fetched counts as valid at the cursor. */
@@ -137,18 +139,18 @@ const forgetful: Wiring['holders'] = () => ({ holder: () => undefined, holds: ()
 const broken = (
   name: string,
   change: Partial<Wiring>,
-  more: Pick<Mutation, 'isWorth'> = {},
+  more: Pick<Mutation, 'isWorth' | 'from'> = {},
 ): Mutation => ({ name, wiring: { ...asInProduction, ...change }, ...more });
 
 export const mutations: readonly Mutation[] = [
-  broken('purge-api forgets at a start who holds a lease', { holders: forgetful }),
+  broken('purge-api forgets at a start who holds a lease', { holders: forgetful }, { from: 16 }),
   broken('a late insert is not judged', { purges: withoutEpochCheck }),
   broken('the cursor is not sent upstream', { dialer: withoutCursor }),
   broken('the epoch is read after the fetch', { purges: withLateEpoch }),
   broken('acknowledged before all workers have applied', { publish: withEarlyAcknowledgement }),
   broken('the lease is counted from the receipt of the grant', { leaseCells: fromReceipt }),
   broken('nobody waits for a lease to run out', { leases: withoutWaiting }),
-  broken('the first grant counts before the head is reached', { dial: withoutHead }),
+  broken('the first grant counts before the head is reached', { dial: withoutHead }, { from: 99 }),
   broken('purge-api starts without a gate', { gate: withoutGate }, { isWorth: losesJournal }),
   broken(
     'numbers of two journals are compared',
