@@ -8,9 +8,9 @@ const ticksPerSecond = 100;
 export function cpuTimes(processIds: readonly number[]) {
   let [user, system] = [0, 0];
   for (const id of processIds) {
-    // The command's name may hold spaces and brackets; the numbers begin behind its last one.
-    const text = readFileSync(`/proc/${id}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const fields = statOf(id);
+    // Helpers of a server may end while it is measured.
+    if (!fields) continue;
     user += Number(fields[11]);
     system += Number(fields[12]);
   }
@@ -41,11 +41,17 @@ export function withDescendants(root: number): number[] {
 }
 
 function parentOf(id: number): number | undefined {
+  const fields = statOf(id);
+  return fields && Number(fields[1]);
+}
+
+/** The fields of the process behind its name; undefined: it has ended. */
+function statOf(id: number): string[] | undefined {
   try {
+    // The command's name may hold spaces and brackets; the numbers begin behind its last one.
     const text = readFileSync(`/proc/${id}/stat`, 'utf8');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
-    // It has ended since the folder was read.
     return undefined;
   }
 }
