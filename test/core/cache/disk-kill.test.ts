@@ -63,8 +63,9 @@ function census(file: string): unknown {
 test('kill -9 at any moment: every visible row has its whole right body, and no purge that was applied is lost', async (t) => {
   const file = temporaryFile(t);
   let seen = 0;
-  for (let round = 0; round < rounds; round += 1) {
-    const ms = 20 + Math.floor(Math.random() * 150);
+  // On a machine that is so slow that nothing was written, further and longer ones.
+  for (let round = 0; round < rounds || seen === 0; round += 1) {
+    const ms = 20 + Math.floor(Math.random() * 150) + Math.max(0, round - rounds + 1) * 200;
     t.diagnostic(`round ${round}: killed after ${ms} ms`);
     const applied = await writeAndKill(file, round + 1, ms);
     const disk = await openDisk(t, { file, isFresh: false, budgetBytes: 8 * 2 ** 20, graceMs: 0 });
@@ -80,5 +81,4 @@ test('kill -9 at any moment: every visible row has its whole right body, and no 
     assert.deepEqual([census(file), doomedBytes], [expected, 0]);
   }
   assert.ok(statSync(file).size < 16 * 2 ** 20);
-  assert.ok(seen > 0, 'nothing was ever written');
 });
