@@ -7,7 +7,7 @@ import * as file from 'node:test';
 import { checkHistory } from './check.ts';
 
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(1_000_000));
-const forMs = 16_000;
+const forMs = 14_000;
 
 file.test(
   `no read, purge or node breaks a promise while the network is broken (seed ${seed})`,
