@@ -200,7 +200,7 @@ function grantLease({ gate, journal, leases, registry }: FanOutDeps, link: NodeL
   if (head.seq - acknowledged.seq > maxLagEntries && !leases.mayHold(node, instance)) return;
   // First in the book: what is declared from here on waits for this node, whatever becomes of the message.
   leases.granted(node);
-  link.duplex.send({ type: 'lease', version, head });
+  link.duplex.send({ type: 'lease', version, head, leaseMs: leases.leaseMs });
 }
 
 /** Looks who has become quarantined by the time alone, and whether the start gate has opened by it. */

@@ -16,6 +16,8 @@ export function longestLeaseMs(leaseMs: number): number {
 }
 
 export interface Leases {
+  /** The length of every lease, as the nodes are told it. */
+  readonly leaseMs: number;
   /** A hello: `succeeds` are instances that are dead for certain. */
   hello(id: string, instance: string, succeeds: readonly string[]): void;
   /** The instance has asked for a lease by its renewal `version` (0: the hello). */
@@ -88,6 +90,7 @@ export function createLeases(
   const mayOtherHold = (id: string, instance: string | null) =>
     heldBy(id).some((holder) => holder !== instance);
   return {
+    leaseMs,
     hello(id, instance, succeeds) {
       const { granted } = bookOf(id);
       const unknown = granted.get(unknownInstance);

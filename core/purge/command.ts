@@ -200,6 +200,8 @@ export const downMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('lease'),
     version: z.number().int(),
     head: positionSchema,
+    /** The lease's length as purge-api counts it; a node whose configuration says more holds it no longer than this. */
+    leaseMs: z.number().positive().optional(),
   }),
   /** Entries in order; a gap means that some were lost, and the node asks again from its position. */
   z.strictObject({

@@ -23,8 +23,11 @@ export interface NodeLease {
   sent(version: number): void;
   /** A new connection: what was asked for on the old one is not answered any more. */
   reconnected(): void;
-  /** Purge-api has granted what the renewal asked for. `position`: what the node has applied. */
-  granted(version: number, head: Position, position: Position | null): void;
+  /**
+   * Purge-api has granted what the renewal asked for. `position`: what the node has applied. `lengthMs`: for how long purge-api
+   * waits for this node; where its configuration is another one, the shorter of both counts.
+   */
+  granted(version: number, head: Position, position: Position | null, lengthMs?: number): void;
   /** The node has applied everything up to `position`. */
   moved(position: Position): void;
   /** Gives it up: before a goodbye, or because the journal is another one. What has been asked for may still be granted. */
@@ -47,13 +50,13 @@ export function createNodeLease(
 ): NodeLease {
   const unanswered = new Map<number, Moment>();
   /** Granted, and waiting for the node to reach the head. */
-  let waiting: { sentAt: Moment; head: Position } | undefined;
+  let waiting: { sentAt: Moment; head: Position; lengthMs: number } | undefined;
 
   const isHeld = () => cells.isHeld(clock.monotonicMs(), clock.nowMs());
-  const hold = ({ monotonicMs, wallMs }: Moment) => {
+  const hold = ({ monotonicMs, wallMs }: Moment, lengthMs: number) => {
     const wasHeld = isHeld();
     waiting = undefined;
-    cells.set(monotonicMs + leaseMs, wallMs + leaseMs);
+    cells.set(monotonicMs + lengthMs, wallMs + lengthMs);
     if (!wasHeld && isHeld()) onGained();
   };
   return {
@@ -68,15 +71,18 @@ export function createNodeLease(
       unanswered.clear();
       waiting = undefined;
     },
-    granted(version, head, position) {
+    granted(version, head, position, grantedMs = leaseMs) {
       const sentAt = unanswered.get(version);
       if (!sentAt) return;
       for (const older of unanswered.keys()) if (older <= version) unanswered.delete(older);
-      if (isHeld() || hasReached(position, head)) hold(sentAt);
-      else waiting = { sentAt, head };
+      const lengthMs = Math.min(leaseMs, grantedMs);
+      if (isHeld() || hasReached(position, head)) hold(sentAt, lengthMs);
+      else waiting = { sentAt, head, lengthMs };
     },
     moved(position) {
-      if (waiting && hasReached(position, waiting.head)) hold(waiting.sentAt);
+      if (waiting && hasReached(position, waiting.head)) {
+        hold(waiting.sentAt, waiting.lengthMs);
+      }
     },
     drop() {
       waiting = undefined;

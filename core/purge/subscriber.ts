@@ -122,7 +122,7 @@ export function createSubscriber(deps: SubscriberDeps, options: SubscriberOption
           if (position) acknowledge(position);
         }
       } else if (message.type === 'lease') {
-        lease.granted(message.version, message.head, options.position());
+        lease.granted(message.version, message.head, options.position(), message.leaseMs);
       } else if (message.type === 'entries') {
         head = message.head;
         follower.receive(message);

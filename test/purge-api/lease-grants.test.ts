@@ -69,6 +69,17 @@ describe('grants', () => {
     assert.equal(versions(par).length, 1);
   });
 
+  test('a grant says for how long purge-api waits: a node of another configuration holds it no longer', async () => {
+    const { parts, join } = setUp();
+    const par = await join('par');
+    await join('eu');
+    const { leaseMs } = parts.context.topology;
+    assert.deepEqual(
+      par.got('lease').map((grant) => grant.leaseMs),
+      [leaseMs],
+    );
+  });
+
   test('every renewal is answered, and the grant names the head of that moment', async () => {
     const { join, purge } = setUp();
     const par = await join('par');

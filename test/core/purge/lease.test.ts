@@ -67,6 +67,24 @@ describe('a node’s lease', () => {
     assert.equal(lease.isHeld(), true);
   });
 
+  test('is held no longer than purge-api waits for it, whatever the configuration of the node says', async () => {
+    const { clock, lease, hold } = setUp();
+    hold();
+    lease.sent(1);
+    lease.granted(1, at(3), at(3), 5000);
+    await clock.advance(5000);
+    assert.equal(lease.isHeld(), false);
+    lease.sent(2);
+    lease.granted(2, at(4), at(3), 5000);
+    lease.moved(at(4));
+    await clock.advance(5000);
+    assert.equal(lease.isHeld(), false);
+    lease.sent(3);
+    lease.granted(3, at(4), at(4), 60_000);
+    await clock.advance(leaseMs);
+    assert.equal(lease.isHeld(), false);
+  });
+
   test('a grant that comes after its own end gives nothing', async () => {
     const { clock, lease } = setUp();
     lease.sent(0);
