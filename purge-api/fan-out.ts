@@ -206,8 +206,9 @@ function grantLease({ gate, journal, leases, registry }: FanOutDeps, link: NodeL
 /** Looks who has become quarantined by the time alone, and whether the start gate has opened by it. */
 function createLeaseCheck({ clock, gate, registry }: FanOutDeps, onChange: () => void): Timer {
   const standing = () => {
-    const quarantined = registry.progress().filter(({ isQuarantined }) => isQuarantined);
-    return `${isOpen(gate)} ${quarantined.map(({ node }) => node).join(' ')}`;
+    const awaited = registry.progress();
+    const quarantined = awaited.filter(({ isQuarantined }) => isQuarantined);
+    return `${isOpen(gate)} ${awaited.length} ${quarantined.map(({ node }) => node).join(' ')}`;
   };
   let last = standing();
   return every(clock, leaseCheckMs, () => {

@@ -60,7 +60,7 @@ export interface NodeRegistry {
   /** A checked `ack`. */
   acknowledged(id: string, position: Position, appliedAtMs: number): void;
   matched(id: string, seq: number, responses: number): void;
-  /** The caching nodes, for judging convergence. */
+  /** The caching nodes, for judging convergence; those too that a reload has taken away, while they may hold a lease. */
   progress(): NodeProgress[];
   view(): ViewNode[];
   /** Takes the nodes of a changed topology; those that stay keep their record. */
@@ -78,8 +78,11 @@ export function createNodeRegistry(
   onChange: () => void,
 ): NodeRegistry {
   let records = new Map<string, NodeRecord>();
+  /** Caching nodes that the topology no longer has, and that may still hold a lease: they serve from their stores meanwhile. */
+  const leaving = new Map<string, NodeRecord>();
   const counts = createMatchedCounts();
   const takeTopology = (next: TopologyWithSecret) => {
+    const before = records;
     records = new Map(
       nodesOf(next).map((summary) => {
         const known = records.get(summary.id);
@@ -88,6 +91,9 @@ export function createNodeRegistry(
         return [summary.id, { ...record, reach: reachText(next, summary) ?? record.reach }];
       }),
     );
+    for (const [id, record] of before) if (isCaching(record)) leaving.set(id, record);
+    // Whoever is of the topology, again or still, is judged by its own record.
+    for (const [id, record] of records) if (isCaching(record)) leaving.delete(id);
   };
   const update = (id: string, change: (record: NodeRecord) => void) => {
     const record = records.get(id);
@@ -103,6 +109,10 @@ export function createNodeRegistry(
     isCaching(record) &&
     !leases.mayOtherHold(record.summary.id, null) &&
     (!record.isConnected || record.hasSaidGoodbye || isSilent(record, leases));
+  const awaited = (): NodeRecord[] => {
+    for (const id of leaving.keys()) if (!leases.mayOtherHold(id, null)) leaving.delete(id);
+    return [...records.values(), ...leaving.values()];
+  };
   takeTopology(topology);
   return {
     find: (id) => records.get(id),
@@ -160,7 +170,7 @@ export function createNodeRegistry(
       }),
     matched: counts.set,
     progress: () =>
-      [...records.values()].flatMap((record) => {
+      awaited().flatMap((record) => {
         const { id, role } = record.summary;
         if (role !== 'edge' && role !== 'shield') return [];
         const { position, acknowledgements } = record.acks;

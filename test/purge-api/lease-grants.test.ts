@@ -19,6 +19,11 @@ const command: PurgeCommand = {
   by: 'test',
 };
 
+/** The file without the edge `par`. */
+function withoutPar(topology: Parts['context']['topology']): Parts['context']['topology'] {
+  return { ...topology, pops: topology.pops.filter(({ id }) => id !== 'par') };
+}
+
 function setUp() {
   const parts = setUpParts();
   open.push(parts);
@@ -227,5 +232,40 @@ describe('quarantine', () => {
     const last = dns.got('view').at(-1);
     const quarantined = last?.nodes.filter((node) => node.quarantined).map(({ id }) => id);
     assert.deepEqual(quarantined, ['par']);
+  });
+});
+
+describe('nodes that a reload takes away', () => {
+  test('are waited for as long as they may hold a lease, and no longer', async () => {
+    const { parts, join, purge, evidence, longestMs } = setUp();
+    await join('par');
+    const eu = await join('eu');
+    parts.registry.setTopology(withoutPar(parts.context.topology));
+    parts.fanOut.dropUnknown();
+    const entry = await purge();
+    await eu.ack(parts.journal.head().seq);
+    assert.equal(evidence(entry)[0], 'pending');
+    let isAnswered = false;
+    const wait = parts.purges.wait(entry, 3 * longestMs).then(() => {
+      isAnswered = true;
+    });
+    await parts.clock.advance(longestMs - 1);
+    await eu.renew();
+    assert.equal(isAnswered, false);
+    await parts.clock.advance(1000);
+    await wait;
+    assert.deepEqual(evidence(entry).slice(0, 2), ['converged', undefined]);
+  });
+
+  test('are not waited for once they hold none', async () => {
+    const { parts, join, purge, evidence } = setUp();
+    const par = await join('par');
+    const eu = await join('eu');
+    await par.say({ type: 'goodbye' });
+    parts.registry.setTopology(withoutPar(parts.context.topology));
+    parts.fanOut.dropUnknown();
+    const entry = await purge();
+    await eu.ack(parts.journal.head().seq);
+    assert.equal(evidence(entry)[0], 'converged');
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { PurgeCommand, Recorded } from '../../purge-api/journal.ts';
+import { longestLeaseMs } from '../../purge-api/leases.ts';
 import { type Parts, settle, setUpParts } from './builders.ts';
 
 let open: Parts[] = [];
@@ -62,14 +63,16 @@ describe('waiting for a purge', () => {
     assert.equal(await isSettled(parts.purges.wait(entry, 10_000)), true);
   });
 
-  test('ends when a node that was behind is taken out of the configuration', async () => {
+  test('ends when a node that was behind is taken out of the configuration, and can hold no lease any more', async () => {
     const { parts, nodes, submit } = await setUp();
     const { entry } = await submit();
-    const wait = parts.purges.wait(entry, 10_000);
+    const wait = parts.purges.wait(entry, 60_000);
     await nodes.eu.ack(1);
     const topology = parts.topology();
     parts.context.loadAgain = () => ({ ...topology, pops: [] });
     parts.reloadSelf();
+    assert.equal(await isSettled(wait), false);
+    await parts.clock.advance(longestLeaseMs(topology.leaseMs) + 1000);
     assert.equal(await isSettled(wait), true);
     assert.match(nodes.par.closed() ?? '', /no such node any more/);
   });
