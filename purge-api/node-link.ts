@@ -191,7 +191,8 @@ async function welcome(state: LinkState, link: NodeLink, hello: Hello): Promise<
   const standing = judgePosition(hello.position, holds, bounds);
   if (standing.kind === 'lost') await events.onLost(`${nodeId}: ${standing.reason}`);
   events.onPositionSaid(nodeId);
-  if (standing.kind === 'lost') return;
+  // What was lost is lost, whoever has said it; but nobody is welcomed who is gone.
+  if (standing.kind === 'lost' || !state.isOpen) return;
   if (standing.kind === 'reset') return resetLink(state, standing.reason);
   registry.find(nodeId)?.acks.begin(standing.position);
   journal.acknowledged?.(nodeId, standing.position.seq);
@@ -214,6 +215,8 @@ async function acknowledge(state: LinkState, link: NodeLink, ack: Ack): Promise<
   const holds = await journal.holds(position);
   // An acknowledgement that was under way when the journal got a new identity says nothing of the new one.
   if (position.identity !== journal.head().identity) return;
+  // While the journal was asked another process may have said hello, for which this one does not speak.
+  if (!state.isOpen) return;
   if (!holds) {
     return endLink(state, 'position', `the position ${position.seq} is not in the journal`);
   }

@@ -52,7 +52,12 @@ export function createNodeLease(
   /** Granted, and waiting for the node to reach the head. */
   let waiting: { sentAt: Moment; head: Position; lengthMs: number } | undefined;
 
-  const isHeld = () => cells.isHeld(clock.monotonicMs(), clock.nowMs());
+  const isHeld = () => {
+    const isAhead = cells.isHeld(clock.monotonicMs(), clock.nowMs());
+    // What has run out is over, also when the wall clock is set back afterwards.
+    if (!isAhead) cells.clear();
+    return isAhead;
+  };
   const hold = ({ monotonicMs, wallMs }: Moment, lengthMs: number) => {
     const wasHeld = isHeld();
     waiting = undefined;

@@ -219,6 +219,24 @@ describe('quarantine', () => {
     assert.equal(evidence(entry)[0], 'converged');
   });
 
+  test('an acknowledgement of a process that has ended meanwhile is not its successor’s', async () => {
+    const { parts, join, purge, evidence } = setUp();
+    const first = await join('par');
+    const eu = await join('eu');
+    const entry = await purge();
+    await eu.ack(1);
+    const { holds } = parts.journal;
+    const slow = Promise.withResolvers<void>();
+    parts.journal.holds = (position) => slow.promise.then(() => holds(position));
+    await first.ack(1);
+    first.vanish();
+    parts.journal.holds = holds;
+    await join('par', { instance: 'second', succeeds: ['first'] });
+    slow.resolve();
+    await settle();
+    assert.deepEqual(evidence(entry), ['pending', false, null]);
+  });
+
   test('the view says it, so that DNS no longer hands the node out', async () => {
     const { parts, join, longestMs } = setUp();
     const par = await join('par');

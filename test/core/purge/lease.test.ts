@@ -120,6 +120,15 @@ describe('a node’s lease', () => {
     assert.equal(lease.isHeld(), false);
   });
 
+  test('once it has run out it is over, though the wall clock that ended it is set back', () => {
+    const { clock, lease, hold } = setUp();
+    hold();
+    clock.stepWall(3_600_000);
+    assert.equal(lease.isHeld(), false);
+    clock.stepWall(-3_600_000);
+    assert.equal(lease.isHeld(), false);
+  });
+
   test('a new connection keeps what is held, and forgets what was asked for on the old one', async () => {
     const { clock, lease, hold } = setUp();
     hold();
