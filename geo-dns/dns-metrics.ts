@@ -30,7 +30,7 @@ export interface DnsMetrics extends AbuseMetrics, PopMetrics {
   answer(pop: string, reason: string, times?: number): void;
   place(source: string, times?: number): void;
   truncated(): void;
-  drop(reason: DropReason): void;
+  drop(reason: DropReason, times?: number): void;
   tcpConnection(): void;
   unusableGeoRecord(): void;
   internalError(): void;
@@ -90,7 +90,7 @@ export function createDnsMetrics(metrics: Metrics): DnsMetrics {
     answer: (pop, reason, times) => answer({ pop, reason }, times),
     place: (source, times) => place({ source }, times),
     truncated: () => truncated(),
-    drop: (reason) => drop({ reason }),
+    drop: (reason, times) => drop({ reason }, times),
     tcpConnection: () => tcpConnection(),
     unusableGeoRecord: () => unusable(),
     internalError: () => internalError(),

@@ -20,6 +20,8 @@ export interface PreparedAnswer {
   slipped: () => Buffer;
   /** Counts so many uses of the whole answer. */
   count: (uses: number) => void;
+  /** Uses that were not counted yet. */
+  uses: number;
 }
 
 export interface PreparedAnswers {
@@ -46,31 +48,32 @@ const maxAnswerBytes = 1232;
 /** Marks that the answer to a query has to be looked for with its resolver. */
 const byResolver = Symbol('by resolver');
 
-/**
- * Nothing prepared yet. `world` gives what answers are made of, as one list: when any of it is another object than before, all
- * are forgotten.
- */
+/** Nothing prepared yet. `world` is what answers are made of: when any of it is another object than before, all are forgotten. */
 export function createPreparedAnswers(
   clock: Clock,
-  world: () => readonly unknown[],
+  world: readonly (() => unknown)[],
 ): PreparedAnswers {
   const answers = new LRUCache<string, PreparedAnswer | typeof byResolver>({ max: maxAnswers });
-  const uses = new Map<PreparedAnswer, number>();
+  /** Those with uses. */
+  let used: PreparedAnswer[] = [];
   let made: readonly unknown[] = [];
   let madeAtMs = Number.NEGATIVE_INFINITY;
 
   const flush = () => {
-    for (const [answer, count] of uses) answer.count(count);
-    uses.clear();
-  };
-  const isAsBefore = () => {
-    const now = world();
-    if (clock.monotonicMs() - madeAtMs < maxAgeMs && now.every((part, n) => part === made[n])) {
-      return true;
+    for (const answer of used) {
+      answer.count(answer.uses);
+      answer.uses = 0;
     }
+    used = [];
+  };
+  const isUnchanged = (part: () => unknown, n: number) => part() === made[n];
+  const isAsBefore = () => {
+    const isYoung = clock.monotonicMs() - madeAtMs < maxAgeMs;
+    // At every query: nothing is made for it.
+    if (isYoung && world.every(isUnchanged)) return true;
     flush();
     answers.clear();
-    made = now;
+    made = world.map((part) => part());
     madeAtMs = clock.monotonicMs();
     return false;
   };
@@ -83,7 +86,10 @@ export function createPreparedAnswers(
       const own = answers.get(withResolver(key, resolver));
       return own === byResolver ? undefined : own;
     },
-    used: (answer) => void uses.set(answer, (uses.get(answer) ?? 0) + 1),
+    used(answer) {
+      if (answer.uses === 0) used.push(answer);
+      answer.uses += 1;
+    },
     keep(query, resolver, reuse, answer) {
       if (answer.bytes.length > maxAnswerBytes) return;
       isAsBefore();

@@ -155,6 +155,7 @@ function keep(
     bytes,
     responseClass: responseClassOf(message),
     slipped,
+    uses: 0,
     count: (uses) => count(metrics, query, answered, transport, true, uses),
   });
 }

@@ -71,7 +71,7 @@ export function createResponder(deps: ResponderDeps, options: ResponderOptions):
     keyOfDay: (day) => Buffer.from(deriveKey(secret, `dns-cookie ${day}`), 'hex').subarray(0, 16),
   });
   const sign = createSignAnswer(createSigner({ clock, metrics }));
-  const prepared = createPreparedAnswers(clock, () => [served(), pops(), challenges(), measured()]);
+  const prepared = createPreparedAnswers(clock, [served, pops, challenges, measured]);
   const turns = createTurns();
   const nsid = () => (config().nsid ? nodeId : undefined);
   const { idleMs: tcpIdleMs } = defaultTcpLimits;

@@ -12,6 +12,8 @@ import type { Respond } from './respond.ts';
 
 /** Resolvers whose address need not be parsed again. */
 const rememberedResolvers = 10_000;
+/** Of so many answers one tells whether it could be sent. */
+const sampling = 16;
 /** Answers that wait for the socket; more are dropped, as the network would drop them. */
 const maxQueuedAnswers = 1000;
 
@@ -40,9 +42,7 @@ export async function listenUdp(
     lookup: (address, _options, callback) => callback(null, address, family),
   });
   const bytesOf = createAddressMemory();
-  const onSent = (error: Error | null) => {
-    if (error) metrics.drop('send-failed');
-  };
+  const send = createSend(metrics, socket);
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.bind({ address: host, port, exclusive: true }, () => {
@@ -53,7 +53,7 @@ export async function listenUdp(
   socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
   socket.on('message', (bytes, from) => {
     const answer = answerTo(metrics, respond, bytes, from, bytesOf);
-    if (answer) send(metrics, socket, answer, from, onSent);
+    if (answer) send(answer, from);
   });
   return {
     port: socket.address().port,
@@ -99,16 +99,22 @@ export function addressBytes(address: string): readonly number[] {
   return parsed?.bytes ?? [0, 0, 0, 0];
 }
 
-function send(
-  metrics: DnsMetrics,
-  socket: Socket,
-  answer: Buffer,
-  to: RemoteInfo,
-  onSent: (error: Error | null) => void,
-): void {
-  if (socket.getSendQueueCount() >= maxQueuedAnswers) {
-    metrics.drop('send-queue-full');
-    return;
-  }
-  socket.send(answer, to.port, to.address, onSent);
+/**
+ * Returns the call that sends an answer. To hear of a failure costs a tenth of an answer, so every `sampling`th is asked for and
+ * stands for the others; the same for the queue.
+ */
+function createSend(metrics: DnsMetrics, socket: Socket): (answer: Buffer, to: RemoteInfo) => void {
+  const onSent = (error: Error | null) => {
+    if (error) metrics.drop('send-failed', sampling);
+  };
+  let sent = 0;
+  let isFull = false;
+  return (answer, to) => {
+    sent = (sent + 1) % sampling;
+    const isSampled = sent === 0;
+    if (isSampled || isFull) isFull = socket.getSendQueueCount() >= maxQueuedAnswers;
+    if (isFull) metrics.drop('send-queue-full');
+    else if (isSampled) socket.send(answer, to.port, to.address, onSent);
+    else socket.send(answer, to.port, to.address);
+  };
 }

@@ -28,7 +28,11 @@ function setUp({ responsesPerSecond = 0 } = {}) {
     pops: standings(topology.pops),
     locate: createLocate({ places: node.geoip.places }),
   };
-  const prepared = createPreparedAnswers(clock, () => Object.values(world));
+  const prepared = createPreparedAnswers(clock, [
+    () => world.zones,
+    () => world.pops,
+    () => world.locate,
+  ]);
   let made = 0;
   const limiter = createRateLimiter(
     { clock, random: createSeededRandom(1), onEvict: () => {} },
