@@ -239,7 +239,7 @@ async function fromUpstream(
   if (hintFromStored(request, lookup)) deps.onHints();
   const joined = await deps.coalescer.join(request, {
     alone: fliesAlone(request, disposition),
-    startedSince: startedSince(deps.clock, request, disposition, rules),
+    startedSince: startedSince(deps, request, disposition, options, rules),
     start: (onSettled) => launch(deps, request, lookup, options, onSettled),
     signal,
   });
@@ -263,14 +263,19 @@ function isUnvalidated(answer: Answer): boolean {
 
 /** The flights that will do, by their start: any (undefined), or those that have not missed what they are wanted for. */
 function startedSince(
-  clock: Clock,
+  { clock, peers }: ObtainDeps,
   request: CacheRequest,
   disposition: Disposition,
+  { mayAskPeers }: ObtainOptions,
   rules: Unleased | undefined,
 ): Moment | undefined {
   if (isForced(request, disposition)) return momentOf(clock);
   // Its position is of no journal that is known here, so no purge says whether what began before is still good.
   if (request.unreached && request.isFromUnleased) return momentOf(clock);
+  // The owner is asked, and joins what is recent: joining here as well would make it twice as old.
+  if (rules && mayAskPeers && peers.ownerOf(baseKey(request.key.text)) !== undefined) {
+    return momentOf(clock);
+  }
   // Without a lease what is joined must be no older than what is served from the store.
   return rules && earlier(momentOf(clock), rules.revalidateMs);
 }

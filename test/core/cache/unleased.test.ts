@@ -113,6 +113,26 @@ describe('without a lease', () => {
     await Promise.all([first, second]);
   });
 
+  test('a worker that asks the owner of the URL joins no flight of its own: the owner joins what is recent', async () => {
+    let asked = 0;
+    const engine = createTestEngine({
+      lease: { isHeld: () => false, revalidateMs: 1000, servesMarked: false },
+      peers: {
+        ownerOf: () => 1,
+        outdate: () => {},
+        ask() {
+          asked += 1;
+          return new Promise(() => {});
+        },
+      },
+    });
+    void engine.ask('/');
+    await engine.clock.advance(300);
+    void engine.ask('/');
+    await settle();
+    assert.equal(asked, 2);
+  });
+
   test('what would be served stale in the meantime is validated as well', async () => {
     const { engine, asked } = await setUp();
     const swr = ['Cache-Control', 'max-age=1, stale-while-revalidate=600', 'ETag', '"a"'];
